@@ -10,7 +10,7 @@ from switchboard.settings.hosts import Component
 from switchboard.settings.model import Settings
 from switchboard.settings.site import components
 
-HEADINGS = ("watcher", "watches", "package", "contact", "expires in", "told", "note")
+HEADINGS = ("watcher", "watches", "package", "contact", "expires in", "NOTIFYs", "note")
 _NOTES = {"ends": "ends", "waits": "not answered yet"}
 UserOption = Annotated[str, typer.Option("--user", help="Of this user only, watching or watched.")]
 EndOption = Annotated[

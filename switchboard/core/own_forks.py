@@ -24,8 +24,8 @@ class Wanted(NamedTuple):
     """A request that a worker wants to be sent. `token`: by which the worker knows the answer.
 
     `raw`: the request without Via. It goes over `flow` (packed) if there is one; else, if `user` is one of ours, to the
-    binding with this very Request-URI, or with `here.invalid` as its host to all of the user's; else where the first
-    Route or the Request-URI leads.
+    binding with this very Request-URI or of this GRUU, or with `here.invalid` as its host to all of the user's; else
+    where the first Route or the Request-URI leads.
     """
 
     worker: str

@@ -18,15 +18,17 @@ from switchboard.core.client_transaction import ClientTransaction
 from switchboard.core.commands import NextHop, ProxyEffects, Question
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import LARGEST_SENT, Plan, literal_hop, plan, via_of
+from switchboard.core.gruu import is_gruu
 from switchboard.core.next_hops import SILENT_T1
 from switchboard.core.own_forks import ANYWHERE, Fork, Owner, copies
 from switchboard.core.own_forks import Wanted as Wanted
+from switchboard.core.place import address_named
 from switchboard.core.preprocess import DEFAULT_MAX_FORWARDS, Routing, check_syntax
 from switchboard.core.target import Target, along, target_of
 from switchboard.core.timers import Waiting
 from switchboard.sip.dispatch import BRANCH_PREFIX
 from switchboard.sip.errors import ParseError
-from switchboard.sip.flow import Flow, FlowError, bracketed
+from switchboard.sip.flow import Flow, FlowError, bracketed, format_hop
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.uri import parse_uri
@@ -162,6 +164,10 @@ class OwnRequests:
             return along(request.uri, uri, Flow.unpack(wanted.flow))
         if not wanted.user:
             return Target(request.uri, uri)
+        if is_gruu(uri):
+            for lead in self._env.policy.leads_of(uri, at):
+                place = lead.next_hop or format_hop(*address_named(lead.uri))
+                return lead._replace(text=request.uri, uri=uri, next_hop=place)
         for bound in self._env.policy.locations.lookup(wanted.user, at):
             if bound.contact == request.uri and (target := target_of(bound, wanted.user)):
                 return target

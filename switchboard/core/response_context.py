@@ -23,6 +23,7 @@ from functools import partial
 from urllib.parse import quote
 
 from switchboard.auth.failures import Reason
+from switchboard.auth.proving import ANSWER_FIELDS
 from switchboard.core.branch import Branch, Final, best, gathered_challenges, restore_branch, with_challenges
 from switchboard.core.call_notes import note, note_bye, note_success
 from switchboard.core.client_transaction import ClientTransaction
@@ -42,6 +43,8 @@ from switchboard.core.server_transaction import ServerTransaction
 from switchboard.core.stages import Stages
 from switchboard.core.target import Target
 from switchboard.core.targets import is_kept, redirected_targets
+from switchboard.core.trunk_masks import differs, unmasked
+from switchboard.core.trunks import Trunk
 from switchboard.core.waiting_targets import WaitingTargets
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow
@@ -192,9 +195,13 @@ class ResponseContext:
             return
         is_late = branch.final is not None
         if not is_late:
-            branch.end(
-                Final(408) if branch.given_up and response.status >= 300 else Final(response.status, response)
+            trunk = self._trunk_asking(branch, response)
+            final = (
+                self._answer_provider(trunk, branch, response, effects) if trunk else _final(branch, response)
             )
+            if final is None:
+                return
+            branch.end(final)
         if response.status < 300:
             self._succeed(branch, response, effects)
         elif not (is_late or self.server.is_finished):
@@ -407,6 +414,36 @@ class ResponseContext:
         self._branches.append(successor)
         self._send_on(successor, effects)
 
+    def _trunk_asking(self, branch: Branch, response: Message) -> Trunk | None:
+        """By which trunk it went, if its provider wants a password, which is none of the phone's."""
+        trunks = self._env.policy.trunks
+        if trunks is None or response.status not in ANSWER_FIELDS or branch.given_up:
+            return None
+        host = branch.client.flow.host if branch.client else ""
+        return trunks.trunk_of(self._received, branch.plan.target, host)
+
+    def _answer_provider(
+        self, trunk: Trunk, branch: Branch, response: Message, effects: ProxyEffects
+    ) -> Final | None:
+        """Send the request again with an answer to the challenge; return in what it ends if that cannot be done."""
+        trunks, client = self._env.policy.trunks, branch.client
+        assert trunks is not None
+        assert client is not None
+        sent = parse_message(client.raw)
+        proof = trunks.prove(trunk, sent, response)
+        if self._cancelled or self.server.is_finished:
+            return Final(487)
+        if not proof.line:
+            return Final(502, None, proof.why)
+        client.user = None  # it goes on by itself
+        identity = self._env.branches.next(self._received.routing_hash)
+        raw = trunks.once_more(sent, identity, proof.line)
+        branch.client = self._env.layer.open_client(identity, sent.method, client.flow, raw, branch, effects)
+        self._edition += 1
+        if branch.is_invite:
+            branch.watch(effects.now)
+        return None
+
     def _send_over(self, branch: Branch, flow: Flow, effects: ProxyEffects) -> None:
         env = self._env
         if env.policy.own.is_listening_at(flow.host, flow.port):
@@ -618,12 +655,18 @@ class ResponseContext:
         if branch is not None and flow is not None and makes_dialog(response):
             flow = unmoved(branch.plan, flow)
             raw = lead_to_callee(raw, response, self._received, branch.plan.target, flow, policy.seals)
+        if policy.trunks is not None and differs(response, self._received.message):
+            raw = unmasked(raw, self._received.message)
         self.server.respond(response.status, raw, effects)
 
     def _note_ringing(self, status: int, effects: ProxyEffects) -> None:
         if status in _RINGING and not self._rang:
             self._rang = True
             note(self._received, effects, "ringing")
+
+
+def _final(branch: Branch, response: Message) -> Final:
+    return Final(408) if branch.given_up and response.status >= 300 else Final(response.status, response)
 
 
 def restore_context(

@@ -15,6 +15,7 @@ from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.peer import Peer
 from switchboard.core.record_route import place_of
 from switchboard.core.request import user_of
+from switchboard.messages.summary import MessageSummary
 from switchboard.presence.core import PresenceCore
 from switchboard.presence.reception import Reception
 from switchboard.presence.store import PresenceStore
@@ -111,6 +112,8 @@ class PresenceService(Actor):
             return None
         desk = MessageDesk(settings, self._requester, time.monotonic(), self._clock.at())
         self.writings = [*self.writings, *desk.writings]
+        summary = MessageSummary(desk.desk.count)
+        self._core.packages[summary.name] = summary
         return desk
 
     def subscriptions(self, endpoints: Endpoints) -> list[str]:
@@ -213,6 +216,8 @@ class PresenceService(Actor):
                 self._sender.put_to_edge(1, each)
         self._reception.begin()
         answers = [self._reception.take(item, now, at) for item in items]
+        for user in self._messages.desk.take_changed() if self._messages else ():
+            self._core.watching.changed(MessageSummary.name, user, at)
         self._core.expire(at)
         due = [] if self._store.writing.error else self._core.watching.take_due(at, NOTIFIES_AT_ONCE)
         try:

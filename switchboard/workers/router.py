@@ -26,7 +26,7 @@ from switchboard.bus.tap import Tap
 from switchboard.codec import list_head, pack
 from switchboard.core.authorization import Admission
 from switchboard.core.call_plan import Planner
-from switchboard.core.commands import Delegated
+from switchboard.core.commands import Delegated, Dialled
 from switchboard.core.delegation import Either, EventPolicy
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.domains import parse_networks
@@ -38,11 +38,13 @@ from switchboard.core.loop_detection import Branches
 from switchboard.core.overload import read_stamp
 from switchboard.core.qualifying import Qualifier, share_of, told_reach, told_silent
 from switchboard.core.router_core import RouterCore
+from switchboard.core.star_codes import StarCodes
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.timers import TimerValues
 from switchboard.core.transaction_log import Store
 from switchboard.core.transactions import TransactionLayer
 from switchboard.edge.in_service import BEAT_EVERY_S
+from switchboard.messages.summary import MessageSummary
 from switchboard.presence.reception import DELEGATED, PACKAGES, WANTED_S
 from switchboard.registrar import rule_store
 from switchboard.registrar.follower import Follower, PageFollower, StoreFollower
@@ -82,12 +84,15 @@ from switchboard.workers.log_lines import FailureLog
 from switchboard.workers.media_link import make_media_link, make_relays
 from switchboard.workers.own_requests import AnswerBoxes
 from switchboard.workers.registrar_hearing import Hearing, take_change
+from switchboard.workers.trunk_passwords import make_trunks
 from switchboard.workers.user_register import QUESTIONS_KEPT, follow_users, make_authenticator
 
 if TYPE_CHECKING:
     from switchboard._native.engine import FastPath
 
 _RECEIVED = frames.head("sip.received")
+DIALLED_KEPT = 100
+"""Star codes, while the registrar is away."""
 REQUESTS_KEPT = 5000
 """For the presence worker, while it is away."""
 TELL_EVERY_S = 0.25
@@ -131,6 +136,8 @@ class RouterService(Actor):
         ]
         self.outboxes: list[Outbox] = [*self._sender.outboxes]
         self._delegated: Outbox | None = None
+        self._dialled = Outbox(context, endpoints.inbox("registrar"), "rules.dialled", DIALLED_KEPT)
+        self.outboxes.append(self._dialled)
         if Component.PRESENCE in components(settings):
             self._delegated = Outbox(context, endpoints.inbox("presence"), DELEGATED, REQUESTS_KEPT)
             self.outboxes.append(self._delegated)
@@ -382,6 +389,7 @@ class RouterService(Actor):
             self._resolver.ask(question)
         if self._media and effects.asks:
             self._media.ask(effects.asks, now)
+        self._dialled.put_all(map(_as_item, effects.dialled))
         if self._delegated is not None:
             self._delegated.put_all(map(_as_item, effects.delegated))
         self._sender.put_packed(*effects.responses)  # first: a BYE or NOTIFY may stand right behind its 200
@@ -568,6 +576,7 @@ class RouterService(Actor):
             failures=self._failures,
             keeps_identity=settings.identity_headers == "all",
             dial_plan=settings.make_dial_plan(),
+            trunks=make_trunks(settings, self._key),
             events=self._make_events(),
         )
         policy.planner = Planner(
@@ -599,6 +608,7 @@ class RouterService(Actor):
                 tcp_above=settings.tcp_above_bytes or LARGEST_SENT,
                 relays=make_relays(settings, self._key),
                 diverts=settings.diversion,
+                star_codes=self._make_star_codes(),
             ),
             self._store,
         )
@@ -609,7 +619,12 @@ class RouterService(Actor):
     def _make_events(self) -> EventPolicy | None:
         if self._delegated is None or not self._settings.presence:
             return None
-        return EventPolicy(PACKAGES, self._authenticator.verifier.users if self._authenticator else None)
+        packages = (*PACKAGES, MessageSummary.name) if self._keeps_messages else PACKAGES
+        return EventPolicy(packages, self._authenticator.verifier.users if self._authenticator else None)
+
+    def _make_star_codes(self) -> StarCodes | None:
+        actions = self._settings.star_codes.actions
+        return StarCodes(actions) if actions else None
 
     @property
     def _keeps_messages(self) -> bool:
@@ -684,6 +699,6 @@ class RouterService(Actor):
             structlog.get_logger().info("transactions taken over", restored=restored)
 
 
-def _as_item(request: Delegated) -> list[object]:
+def _as_item(request: Delegated | Dialled) -> list[object]:
     source, *rest = request
     return [source.pack(), *rest]
