@@ -7,7 +7,8 @@ The entries of each forward follow those that came with the request:
     <sip:lukas@10.0.0.11:5060>;index=1.1.1;rc=1.1               a contact of that user
 
 The first one names who forwarded, also where another number of that user was dialled, or a provider called us by the
-URI of its account, which is nobody else's business. Who wants privacy of the history (RFC 7044 §10.1) gets anonymous entries where the call leaves us.
+URI of its account, which is nobody else's business. Who wants privacy of the history (RFC 7044 §10.1) gets anonymous
+entries where the call leaves us.
 """
 
 import re
