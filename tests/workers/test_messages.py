@@ -16,12 +16,11 @@ from switchboard.messages.box import FIRST_PAUSE_S, SETTLE_S
 from switchboard.messages.store import MessageStore
 from switchboard.presence.reception import Reception
 from switchboard.registrar.binding import Binding
-from switchboard.registrar.store import Change
-from switchboard.registrar.user_table import pack_record
+from switchboard.registrar.user_table import pack_users
 from switchboard.settings.model import Settings
 from switchboard.sip.message import Message, parse_message
 from switchboard.storage.unusable import NotWritten
-from switchboard.workers.messages import ARRIVED, CHANGED, METHOD, TOKEN, MessageDesk, is_text
+from switchboard.workers.messages import ARRIVED, METHOD, TOKEN, MessageDesk, is_text
 from switchboard.workers.own_requests import Requester
 
 AT = 1_700_000_000.0
@@ -65,8 +64,7 @@ def item(*lines: str, sender: str = "lukas", status: int = 480) -> list[object]:
 
 
 def changed(user: str, *bindings: Binding) -> bytes:
-    change = Change(1, [pack_record(user, bindings)])
-    return CHANGED + change.pack()
+    return b"x" + pack_users({user: bindings})
 
 
 def test_a_text_is_accepted_once_and_again(worker: Worker) -> None:
@@ -103,13 +101,13 @@ def test_a_disk_that_takes_nothing(worker: Worker, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_registration_has_routers_deliver_it(worker: Worker) -> None:
-    worker.desk.changed(changed("lenka", THERE), 0.0)
+    worker.desk.changed(changed("lenka", THERE), 1, 0.0)
     worker.take(item(), now=1.0)
-    for frame in (changed("lenka"), changed("lukas", THERE), CHANGED + b"\xc1"):
-        worker.desk.changed(frame, 2.0)
+    for frame in (changed("lenka"), changed("lukas", THERE), b"x\xc1"):
+        worker.desk.changed(frame, 1, 2.0)
     worker.desk.handle_timer(2.0 + SETTLE_S, AT)
     assert worker.asked() == []
-    worker.desk.changed(changed("lenka", THERE), 3.0)
+    worker.desk.changed(changed("lenka", THERE), 1, 3.0)
     assert worker.desk.next_deadline() == 3.0 + SETTLE_S
     worker.desk.handle_timer(3.0 + SETTLE_S, AT)
     (token,) = worker.asked()
