@@ -10,7 +10,7 @@ from functools import partial
 from switchboard.core.authorization import Challenge
 from switchboard.core.branch import Branch
 from switchboard.core.client_transaction import ClientTransaction
-from switchboard.core.commands import Lookup, NextHop, ProxyEffects, Reader
+from switchboard.core.commands import Dialled, Lookup, NextHop, ProxyEffects, Reader
 from switchboard.core.delegation import Delegation
 from switchboard.core.dialog_routing import follow
 from switchboard.core.environment import Environment
@@ -32,6 +32,7 @@ from switchboard.core.server_transaction import (
     NonInviteServerTransaction,
     ServerTransaction,
 )
+from switchboard.core.star_codes import StarDial
 from switchboard.core.targets import PROBE_CALL_ID, OwnAnswer, RelayRefusal
 from switchboard.core.trunk_sources import TrunkSources
 from switchboard.sip.dispatch import client_key, parse_quoted, server_key
@@ -213,6 +214,8 @@ class Proxy:
             is_provider = trunks is not None and trunks.admit(incoming, routing)
             if self.env.admission is not None and not is_provider:
                 self.env.admission.admit(incoming, routing, effects.at)
+            if self.env.star_codes is not None and not is_provider:
+                self.env.star_codes.check(incoming, routing, self.env.policy, effects.at)
             self._note_invite(incoming, effects, is_provider)
             targets = self.env.policy.select(incoming, routing, effects.at)
         except (Challenge, OwnAnswer) as answer:
@@ -223,6 +226,11 @@ class Proxy:
         except Delegation as delegation:
             self.env.layer.withdraw(server)
             self._delegate(incoming, routing, delegation, effects)
+        except StarDial as dialled:
+            self.env.layer.withdraw(server)
+            self.counters["star_codes"] += 1
+            scanned, raw = incoming.message.index.tobytes(), incoming.message.raw
+            effects.dialled.append(Dialled(incoming.source, scanned, raw, dialled.user, dialled.changes))
         except ParseError as error:
             self.counters[f"malformed_{error.header.lower() or 'message'}"] += 1
             warning = [("Warning", warning_of(error))]
