@@ -29,15 +29,14 @@ class RtpEngine:
     def __init__(self, ports: int = 200, hosts: Sequence[str] = (HOST, "::1")) -> None:
         require_tools("rtpengine")
         self.port = free_port(HOST)
-        first = _free_range(ports)
         self._home = TemporaryDirectory(prefix="rtpengine-test-")
         self._log = Path(self._home.name) / "log"
+        self._first, self._ports = _free_range(ports), ports
         self._command = [
             shutil.which("rtpengine") or "",
             *("--config-file=none", "--table=-1", "--foreground", "--log-stderr", "--log-level=5"),
             *(f"--interface={each}" for each in hosts),
-            *(f"--listen-ng={HOST}:{self.port}", f"--port-min={first}", f"--port-max={first + ports - 1}"),
-            f"--pidfile={self._home.name}/pid",
+            *(f"--listen-ng={HOST}:{self.port}", f"--pidfile={self._home.name}/pid"),
         ]
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -55,10 +54,12 @@ class RtpEngine:
         self.kill()
         self._home.cleanup()
 
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
+    def start(self, ports: int = 0) -> None:
+        """Start it, with fewer `ports` if that is said, and wait until it answers."""
+        last = self._first + (ports or self._ports) - 1
+        command = [*self._command, f"--port-min={self._first}", f"--port-max={last}"]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
             wait_until(lambda: self.ask({"command": "ping"}, 0.2), "an answer of rtpengine")
         except AssertionError as error:
