@@ -23,6 +23,7 @@ from system.sipmsg import Address
 from bench.blow import SPREAD_S, STOPPED_S, Way
 from bench.ledger import Ledger
 from bench.phones import Lab
+from bench.subject import WithoutRules
 
 CONFIGURATION = Path(__file__).with_name("kamailio.cfg")
 HOST = "127.0.0.1"
@@ -31,7 +32,7 @@ RESTART_PAUSE_S = 0.1
 CHILD, WHOLE = "a child", "the process"
 
 
-class Kamailio:
+class Kamailio(WithoutRules):
     """A Kamailio on a free port, inside the `with` block; `options` of its command line come last.
 
     With a `certificate` and its `key`, both in PEM, it has all transports.

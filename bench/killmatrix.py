@@ -57,7 +57,7 @@ def over_streams(routers: int, rounds: int, stories: Path | None) -> dict[str, l
     targets = [target for target in Ours(routers).targets if not target.startswith(PARENT)]
     with progress("Kills", len(STREAMS) * len(targets) * rounds) as step:
         for transport in STREAMS:
-            ours = Ours(routers)
+            ours = Ours(routers, has_rules=False)
             way_in = partial(ours.access, transport)
             events = []
             with Session(ours, FAST_CALLS, RATE_ON_STREAMS, FAST_LOAD_S, way_in, IDLE) as session:

@@ -17,10 +17,11 @@ RINGBACK_WITHIN_S = 0.4
 
 @dataclass
 class Leg:
-    """A call from `caller` to the address-of-record that the phones `callees` share."""
+    """A call from `caller` to the address-of-record that the phones `callees` share, or to what is `dialled`."""
 
     caller: UserAgent
     callees: Sequence[UserAgent]
+    dialled: str = ""
     expected: Expected = field(default_factory=Expected)
     rung: list[ServerTransaction] = field(default_factory=list)
     _invite: ClientTransaction | None = None
@@ -41,9 +42,17 @@ class Leg:
 
     def ring(self, ringback: bool = True) -> Script[None]:
         """Call; every callee rings. With `ringback` the caller has to hear it."""
+        self.dial()
+        yield from self.be_rung(ringback)
+
+    def dial(self) -> None:
+        """Call."""
         self.expected.begin("started_at")
-        self._invite = self.caller.invite(self.callees[0].aor)
+        self._invite = self.caller.invite(self.dialled or self.callees[0].aor)
         self.expected.call_id = self._invite.request.call_id
+
+    def be_rung(self, ringback: bool = True) -> Script[None]:
+        """Every callee rings."""
         for phone in self.callees:
             self.rung.append((yield from request(phone, "INVITE")))
         self.expected.end("started_at")
@@ -51,7 +60,7 @@ class Leg:
         for incoming in self.rung:
             incoming.reply(180)
         if ringback:
-            yield from response(self._invite, 180)
+            yield from response(self.invite, 180)
             self.expected.end("ringing_at")
         else:
             yield from either(self._hears_ringing, self.caller.net, RINGBACK_WITHIN_S)

@@ -19,10 +19,12 @@ class Ours:
     """A switchboard with so many routers; workers go one by one, or all at once, or a parent with its own.
 
     It runs under a small init system, since honcho ends everything when one parent ends. It has all transports.
+    `has_rules`: whether calls that obey rules are among its calls.
     """
 
-    def __init__(self, routers: int) -> None:
+    def __init__(self, routers: int, has_rules: bool = True) -> None:
         self.routers = routers
+        self.has_rules = has_rules
         self.workers = all_workers(routers)
         self._ports = free_ports()
         settings = {"SWITCHBOARD_ROUTERS": str(routers), **self._ports.environment}
@@ -86,6 +88,10 @@ class Ours:
             self.workers,
             at_parent=target.startswith(PARENT),
         )
+
+    def command(self, *arguments: str) -> None:
+        """Run `switchboard ARGUMENTS`."""
+        self.switchboard.cli(*arguments)
 
     def log(self) -> str:
         """What it printed."""

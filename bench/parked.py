@@ -3,6 +3,8 @@
 import time
 from dataclasses import dataclass, field
 
+from system.user_agent import UserAgent
+
 from bench.leg import Leg
 from bench.phones import Line
 from bench.script import Script, pause, until
@@ -30,6 +32,12 @@ class ParkedCall:
         """The call between the line's phones."""
         callees = [self.line.callee, self.line.second] if forks else [self.line.callee]
         leg = Leg(self.line.caller, [phone for phone in callees if phone])
+        self.legs.append(leg)
+        return leg
+
+    def ruled(self, dialled: str, *callees: UserAgent | None) -> Leg:
+        """The call that rules lead to these phones."""
+        leg = Leg(self.line.caller, [phone for phone in callees if phone], dialled)
         self.legs.append(leg)
         return leg
 

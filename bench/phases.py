@@ -1,14 +1,14 @@
 """The phases of a call in which a component may end: for each, a script that parks there and goes on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from system.dialog import Dialog
 from system.sipmsg import uri_in
 
-from bench.leg import Leg, dialog_request, response
+from bench.leg import Leg, acknowledged, dialog_request, request, response
 from bench.parked import ParkedCall
-from bench.phones import EXPIRES_S
+from bench.phones import EXPIRES_S, Line
 from bench.script import Script
 
 EARLY_S = 0.1
@@ -26,6 +26,8 @@ class Phase:
     """The further phone that its line needs: `second` or `third`."""
     sparse: bool = False
     """Only every other line needs that."""
+    rule: Callable[[Line], tuple[str, ...]] | None = None
+    """The arguments of the `switchboard` command that sets what its line needs."""
 
     def extra_of(self, turn: int) -> str:
         """The further phone of line number `turn`."""
@@ -138,6 +140,44 @@ def transferring(call: ParkedCall) -> Script[None]:
     yield from target.hang_up(by_callee=bool(call.turn % 2))
 
 
+def forwarded(call: ParkedCall) -> Script[None]:
+    """The callee was busy, and the call rings where it was forwarded to."""
+    line = call.line
+    leg = call.ruled(line.callee.aor, line.third)
+    leg.dial()
+    busy = yield from request(line.callee, "INVITE")
+    busy.reply(486)
+    yield from acknowledged(busy)
+    yield from leg.be_rung()
+    yield from call.park()
+    yield from end_somehow(leg, call.turn, BUSY)
+
+
+def group_ringing(call: ParkedCall) -> Script[None]:
+    """Two members of a group ring."""
+    line = call.line
+    leg = call.ruled(f"sip:{_group_of(line)}@{line.callee.domain}", line.callee, line.third)
+    yield from leg.ring()
+    yield from call.park()
+    yield from end_somehow(leg, call.turn, BUSY)
+
+
+def _group_of(line: Line) -> str:
+    return f"g-{line.callee.user}"
+
+
+def _forward(line: Line) -> tuple[str, ...]:
+    assert line.third is not None
+    return "forward", line.callee.user, "--busy", line.third.user
+
+
+def _group(line: Line) -> tuple[str, ...]:
+    assert line.third is not None
+    return "group", "add", _group_of(line), line.callee.user, line.third.user, "--after", "180"
+
+
+BUSY = ((486, "busy"),)
+REFUSALS = (*BUSY, (603, "declined"))
 PHASES = (
     Phase("REGISTER", register),
     Phase("INVITE", invite),
@@ -150,10 +190,12 @@ PHASES = (
     Phase("BYE", ending),
     Phase("CANCEL", cancelling, extra="second", sparse=True),
     Phase("transfer", transferring, extra="third"),
+    Phase("forwarded", forwarded, in_flight=False, extra="third", rule=_forward),
+    Phase("group", group_ringing, in_flight=False, extra="third", rule=_group),
 )
 
 
-def end_somehow(leg: Leg, turn: int) -> Script[None]:
+def end_somehow(leg: Leg, turn: int, refusals: Sequence[tuple[int, str]] = REFUSALS) -> Script[None]:
     """One of the ways in which a call that rings goes on."""
     match turn % 4:
         case 0:
@@ -165,7 +207,7 @@ def end_somehow(leg: Leg, turn: int) -> Script[None]:
             yield from leg.answer(-1 % len(leg.callees))
             yield from leg.hang_up(by_callee=True)
         case _:
-            status, outcome = ((486, "busy"), (603, "declined"))[turn // 4 % 2]
+            status, outcome = refusals[turn // 4 % len(refusals)]
             yield from leg.refuse(status, outcome)
 
 

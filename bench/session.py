@@ -72,7 +72,8 @@ class Session:
             self._access = self._find_access()
             lines = LINES if self._access.transport == "udp" else LINES_ON_STREAMS
             self._load = enter(Load(address, lines, self._access))
-            cells = [(phase, turn) for phase in PHASES for turn in range(self._calls)]
+            self._phases = [phase for phase in PHASES if phase.rule is None or self.subject.has_rules]
+            cells = [(phase, turn) for phase in self._phases for turn in range(self._calls)]
             self._lines = {(phase.name, turn): self._make_line(phase, turn) for phase, turn in cells}
             self._register(self._lines.values())
             self._idle = self._make_idle(self._idle_count)
@@ -92,7 +93,8 @@ class Session:
         stage = self._set_stage(self.subject.spread_s(target, way))
         stage.park()
         stage.strike(time.monotonic() + LEAD_S, partial(blow.strike, self._lab))
-        event = Event(target, way, {phase.name: Cell() for phase in PHASES}, self._load.finish(LOAD_WITHIN_S))
+        cells = {phase.name: Cell() for phase in self._phases}
+        event = Event(target, way, cells, self._load.finish(LOAD_WITHIN_S))
         self._wait_back(blow, event)
         self._judge(stage.performances, event)
         if self.subject.ledger:
@@ -108,7 +110,7 @@ class Session:
         cue = Cue()
         performances = [
             Performance(phase, self._park(phase, turn, cue, spread_s))
-            for phase in PHASES
+            for phase in self._phases
             for turn in range(self._calls)
         ]
         return Stage(self._lab, cue, performances)
@@ -188,7 +190,10 @@ class Session:
 
     def _make_line(self, phase: Phase, turn: int) -> Line:
         name = f"n{next(self._names)}"
-        return make_line(self._lab, name, phase.extra_of(turn), self._call_id, self._access)
+        line = make_line(self._lab, name, phase.extra_of(turn), self._call_id, self._access)
+        if phase.rule:
+            self.subject.command(*phase.rule(line))
+        return line
 
     @property
     def _phones(self) -> list[UserAgent]:

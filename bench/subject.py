@@ -31,6 +31,8 @@ class Subject(Protocol):
 
     routers: int
     """Among how many the calls are shared out by their Call-ID."""
+    has_rules: bool
+    """Whether it has the commands that set rules of users."""
     ledger: Ledger | None
     """Its call detail records, if it keeps any."""
 
@@ -51,6 +53,9 @@ class Subject(Protocol):
     def blow(self, target: str, way: Way) -> Blow:
         """Prepare an event."""
 
+    def command(self, *arguments: str) -> None:
+        """Run `switchboard ARGUMENTS`."""
+
     def log(self) -> str:
         """What it printed."""
 
@@ -59,3 +64,13 @@ class Subject(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+class WithoutRules:
+    """A subject whose users have no rules."""
+
+    has_rules = False
+
+    def command(self, *arguments: str) -> None:
+        """There is none."""
+        raise NotImplementedError(arguments)

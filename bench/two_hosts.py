@@ -12,14 +12,14 @@ from system.sipmsg import Address
 from bench.blow import EVERYTHING, SPREAD_S, ComponentBlow, Way, all_workers
 from bench.ledger import Ledger
 from bench.phones import Lab
-from bench.subject import Blow
+from bench.subject import Blow, WithoutRules
 from bench.watch import Watch, servers_of
 
 LINK = "the link"
 CUT_S = 5.0
 
 
-class TwoHosts:
+class TwoHosts(WithoutRules):
     """In network namespaces that it makes; inside the `with` block this thread is on the phones' host."""
 
     def __init__(self, routers: int) -> None:

@@ -19,7 +19,7 @@ from system.sipmsg import Address
 from bench.blow import Way
 from bench.ledger import Ledger
 from bench.phones import Lab
-from bench.subject import Blow
+from bench.subject import Blow, WithoutRules
 
 DELTA: Final = "delta"
 COMPONENTS: Final = {
@@ -70,7 +70,7 @@ CASES: Final = {
 }
 
 
-class WholeHosts:
+class WholeHosts(WithoutRules):
     """Four hosts in network namespaces of its own; this thread is on the phones' host inside the `with` block."""
 
     routers = 2

@@ -46,10 +46,11 @@ class Bench:
         policy: FilterPolicy = LENIENT,
         leaving: tuple[int, ...] = (),
         form: Answers = answer_statelessly,
+        registrars: int = 1,
     ) -> None:
-        self.boxes: list[Any] = [Box() for _ in range(max((ROUTERS - 1, *leaving)) + 3)]
+        self.boxes: list[Any] = [Box() for _ in range(max((ROUTERS - 1, *leaving)) + 2 + registrars)]
         self.edge_filter = EdgeFilter(policy)
-        self.dispatcher = Dispatcher(range(ROUTERS), OWN.owns, leaving)
+        self.dispatcher = Dispatcher(range(ROUTERS), OWN.owns, leaving, registrars)
         self.ingress = make(self.dispatcher, self.edge_filter, self.boxes, form)
 
     def outcome(self) -> tuple[list[list[bytes]], dict[str, float], list[Notice]]:

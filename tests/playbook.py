@@ -125,6 +125,7 @@ class Board:
     asserted_domain: str = ""
     dial_plan: DialPlan | None = None
     packages: EventPolicy | None = None
+    keeps_messages: bool = False
     rules: CallRules | None = None
     dnd_status: int = 480
     foreign_users: tuple[str, ...] | None = None
@@ -186,6 +187,7 @@ class Board:
             keeps_identity=self.keeps_identity,
             dial_plan=self.dial_plan,
             events=self.packages,
+            keeps_messages=self.keeps_messages,
         )
         if self.rules is not None:
             policy.planner = Planner(self.rules, policy, self.max_forks, self.dnd_status, self.foreign_users)

@@ -4,7 +4,7 @@ The worker itself ends the rounds in which the reference of the ingress was aske
 """
 
 cdef class EdgePath:
-    """Reads `fds` through `ingress` and casts what is in `outboxes`; `registers` is the one to the registrar.
+    """Reads `fds` through `ingress` and casts what is in `outboxes`; `registers` are those to the registrars.
 
     `loads` are looked at and stamped as often as they ask for. `interval`: between two drains; after one that had
     REGISTERs only it is `registers_s`.
@@ -12,17 +12,16 @@ cdef class EdgePath:
 
     cdef object _fds, _loads, _tap
     cdef Ingress _ingress
-    cdef list _outboxes
-    cdef PackedOutbox _registers
+    cdef list _outboxes, _registers
     cdef BatchInterval _interval
     cdef double _registers_s, _retry_s, _look_every_s, _looked_at, _stamped_at, _waits_until
     cdef Py_ssize_t _taken, _taken_registers, _unstamped, _stamp_items
 
     def __init__(
-        self, fds, Ingress ingress not None, outboxes, PackedOutbox registers not None, loads, tap,
+        self, fds, Ingress ingress not None, outboxes, registers, loads, tap,
         BatchInterval interval not None, double registers_s,
     ):
-        self._fds, self._ingress, self._outboxes, self._registers = frozenset(fds), ingress, list(outboxes), registers
+        self._fds, self._ingress, self._outboxes, self._registers = frozenset(fds), ingress, list(outboxes), list(registers)
         self._loads, self._tap, self._interval, self._registers_s = loads, tap, interval, registers_s
         self._retry_s = reference("switchboard.bus.rounds", "RETRY_S")
         self._look_every_s = reference("switchboard.edge.admission", "LOOK_EVERY_S")
@@ -35,7 +34,7 @@ cdef class EdgePath:
 
     def drain(self, int fd, double now):
         """Take what waits at a socket; False: it is another descriptor."""
-        cdef long held = self._registers.waiting
+        cdef long held = self._waiting_registers()
         cdef Py_ssize_t taken
         if fd not in self._fds:
             return False
@@ -44,12 +43,19 @@ cdef class EdgePath:
             self._loads.look(now)
         taken = self._ingress.drain_fd(fd, now)
         self._taken += taken
-        self._taken_registers += self._registers.waiting - held
+        self._taken_registers += self._waiting_registers() - held
         self._unstamped += taken
         if taken and (self._unstamped >= self._stamp_items or now - self._stamped_at >= self._look_every_s):
             self._loads.stamp(self._unstamped)
             self._stamped_at, self._unstamped = now, 0
         return True
+
+    cdef long _waiting_registers(self) except -1:
+        cdef PackedOutbox outbox
+        cdef long waiting = 0
+        for outbox in self._registers:
+            waiting += outbox.waiting
+        return waiting
 
     def advance(self, double now):
         """Nothing but `settle` is ever due."""

@@ -106,6 +106,7 @@ class Engine:
         transactions: int,
         of_source: int,
         tcp_above: int,
+        keeps_messages: bool,
         relays: int,
     ) -> None: ...
     def begin(self, now: float, at: float) -> None: ...

@@ -101,8 +101,9 @@ cdef class Engine:
     `tags` and `saved` count what was given out, by the reference, too. `others`: server transactions of the reference;
     `others_await`: whether it awaits ACKs. `is_pressing`: whether new requests may have to be
     refused, which the reference decides; `admitted` counts the others. `tcp_above`: octets of a request above which
-    the reference decides whether it goes by TCP. `relays`: whether no, some or all calls have their media relayed, and
-    belong to the reference. `asked`: whether the reference was, since that was reset: then the
+    the reference decides whether it goes by TCP. `keeps_messages`: whether texts are the reference's. `relays`: whether
+    no, some or all calls have their media relayed, and belong to the reference. `asked`: whether the reference was,
+    since that was reset: then the
     step ends with what it decided.
     """
 
@@ -115,7 +116,7 @@ cdef class Engine:
     cdef bytes _key_octets, _prefix_octets, _router_octets, _incarnation_octets, _shown_octets
     cdef Slice _key, _prefix, _router, _incarnation
     cdef Slice _shown  # of credentials that are for us: `realm="…"`
-    cdef bint _admits_all, _asserts
+    cdef bint _admits_all, _asserts, _keeps_messages
     cdef int _relays
     cdef Py_ssize_t _most, _most_of_source, _tcp_above
     cdef double _t1, _t2, _t4, _c, _lifetime, _d, _first_trying
@@ -148,7 +149,7 @@ cdef class Engine:
     def __init__(
         self, reference, facts, *, bytes key, str prefix, str router, str incarnation, values, states,
         bint admits_all, str realm, bint asserts, Py_ssize_t transactions, Py_ssize_t of_source, Py_ssize_t tcp_above,
-        int relays,
+        bint keeps_messages, int relays,
     ):
         self._reference, self._finder = reference, facts
         self._key_octets, self._prefix_octets, self._router_octets = key, prefix.encode(), router.encode()
@@ -158,6 +159,7 @@ cdef class Engine:
         self._shown_octets = f'realm="{realm}"'.encode() if realm else b""
         self._shown = slice_in(self._shown_octets)
         self._admits_all, self._asserts, self._relays = admits_all, asserts, relays
+        self._keeps_messages = keeps_messages
         self._most, self._most_of_source, self._tcp_above = transactions, of_source, tcp_above
         self._t1, self._t2, self._t4, self._c, self._lifetime, self._d, self._first_trying = values
         for place, number in enumerate(states):

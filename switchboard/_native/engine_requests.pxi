@@ -45,6 +45,8 @@ cdef bint _begin(Engine self, Message *message, Slice flow, Slice branch) except
         return False
     if not in_dialog and (message.seen[H_ROUTE] or not _is_plain_outside(message.method)):
         return False
+    if self._keeps_messages and message.method == MESSAGE and not in_dialog:  # nobody may take it (`core/keeping.py`)
+        return False
     target = _led(self, message) if in_dialog else _callee(self, message, flow)
     if target == NULL:
         return False

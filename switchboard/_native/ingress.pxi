@@ -69,7 +69,8 @@ _fill_table()
 
 
 cdef class Ingress:
-    """Sorts datagrams into the outboxes: one a router by number, the registrar's, edge-tx's.
+    """Sorts datagrams into the outboxes: one a router by number, those of the registrars from the last to the first,
+    edge-tx's.
 
     `asked`: whether the reference was, or a source was not heard, since that was reset.
     """
@@ -79,9 +80,11 @@ cdef class Ingress:
     cdef uint16_t *_index
     cdef object _dispatcher, _reference, _edge_filter
     cdef list _outboxes, _waiting
-    cdef Py_ssize_t _registrar, _messages, _largest, _longest_index
+    cdef Py_ssize_t _registrar, _routers, _messages, _largest, _longest_index
     cdef dict _held
     cdef const unsigned char[::1] _table
+    cdef const unsigned char[::1] _registrar_table
+    cdef bint _has_registrars  # several
     cdef const short[::1] _ways
     cdef object _sources, _admission_control
     cdef Heard *_slots
@@ -111,7 +114,9 @@ cdef class Ingress:
         for letters in {_first_letters(name) for name in edge_filter.policy.scanners}:
             self._scanners[self._scanner_count] = letters
             self._scanner_count += 1
-        self._registrar = len(outboxes) - 2
+        self._registrar = len(outboxes) - 2  # the first one
+        self._has_registrars, self._registrar_table = dispatcher.registrars > 1, dispatcher.registrar_table
+        self._routers = self._registrar + 1 - dispatcher.registrars
         self._held, self._table, self._ways = dispatcher.held, dispatcher.table, dispatcher.ways
         self._outboxes = list(outboxes)
         self._waiting = [[] for _ in outboxes]
@@ -214,7 +219,7 @@ cdef class Ingress:
             return target
         if place == ODD_PLACE or _is_any_folded(data, self._index, count):
             return LEAVE_TO_REFERENCE
-        cdef long peer = _REGISTRAR if target == self._registrar else target
+        cdef long peer = target if target < self._routers else _REGISTRAR - (self._registrar - target)
         cdef uint32_t transaction = _transaction(data, self._index, count)
         return target if self._admission_control.admits(peer, transaction, host, now) else SENT_AWAY
 
@@ -279,8 +284,26 @@ cdef class Ingress:
             if find_field(self._index, count, ROUTE):
                 return LEAVE_TO_REFERENCE
             if self._dispatcher.owns(self._uri(data)):
-                return self._registrar
+                return self._by_record(data, count) if self._has_registrars else self._registrar
         return self._by_call_id(data, count)
+
+    cdef Py_ssize_t _by_record(self, const unsigned char *data, Py_ssize_t count) noexcept:
+        """The registrar of the address-of-record in To."""
+        cdef Py_ssize_t at = find_field(self._index, count, TO)
+        cdef Py_ssize_t start = self._index[at + 2], end = self._index[at + 3], position
+        trim(data, &start, &end)
+        if memchr(data + start, c'\n', end - start) != NULL:
+            return LEAVE_TO_REFERENCE
+        for position in range(end - 1, start - 1, -1):
+            if data[position] == c'<':
+                start = position + 1
+                break
+        for position in range(start, end):
+            if data[position] == c'>' or data[position] == c';':
+                end = position
+                break
+        cdef uint32_t record_sum = ~_crc32(0xffffffff, data + start, end - start)
+        return self._registrar - self._registrar_table[record_sum % SLOTS_OF_CALLS]
 
     cdef str _uri(self, const unsigned char *data):
         return data[self._index[URI_START] : self._index[URI_END]].decode("utf-8", "surrogateescape")

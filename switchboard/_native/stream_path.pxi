@@ -44,7 +44,7 @@ cdef class StreamPath:
     `is_bypassed()`: whether the worker has to see all that is sent. `outboxes`: all of the worker's.
     """
 
-    cdef object _streams, _registrar, _input, _output, _send, _send_on, _link, _is_bypassed, _tap, _framing, _deque
+    cdef object _streams, _registrars, _input, _output, _send, _send_on, _link, _is_bypassed, _tap, _framing, _deque
     cdef dict _by_fd, _by_serial, _made, _packed
     cdef list _receivers, _others, _free
     cdef Rings _rings
@@ -70,6 +70,7 @@ cdef class StreamPath:
     def __init__(
         self, int instance, streams, int table, Ingress ingress not None, list receivers not None, outboxes, tap,
         BatchInterval interval not None, send, send_on, link, double registers_s, is_bypassed, Py_ssize_t largest,
+        int registrars,
     ):
         self._instance, self._streams, self._ingress, self._receivers = instance, streams, ingress, receivers
         self._others = [each for each in outboxes if each not in [receiver.outbox for receiver in receivers]]
@@ -77,7 +78,7 @@ cdef class StreamPath:
         self._rings, self._fd = Rings(table), streams.fd
         self._tap, self._interval, self._send, self._is_bypassed = tap, interval, send, is_bypassed
         self._send_on, self._link, self._registers_s = send_on, link, registers_s
-        self._registrar = receivers[len(receivers) - 1]
+        self._registrars = receivers[len(receivers) - registrars :]
         self._limits_at = streams.next_deadline()
         self._largest, self._due_at, self._made, self._packed = largest, INFINITY, {}, {}
         self._know_names()
@@ -172,7 +173,7 @@ cdef class StreamPath:
 
     def pause_s(self):
         """A batch interval, under load; a longer one where REGISTERs come and nothing else."""
-        cdef long passed = self._streams.passed, registers = self._registrar.put_count
+        cdef long passed = self._streams.passed, registers = self._put_registers()
         cdef long taken = passed - self._paused_for, taken_registers = registers - self._paused_for_registers
         cdef double pause_s
         if not taken:
@@ -180,6 +181,12 @@ cdef class StreamPath:
         self._paused_for, self._paused_for_registers = passed, registers
         pause_s = self._interval.pause_s(monotonic(), taken, False)
         return self._registers_s if pause_s and taken_registers == taken else pause_s
+
+    cdef long _put_registers(self) except -1:
+        cdef long count = 0
+        for receiver in self._registrars:
+            count += receiver.put_count
+        return count
 
     cdef int _look_at_marks(self, double now) except -1:
         cdef PackedOutbox outbox

@@ -162,6 +162,7 @@ class StreamPath:
         registers_s: float,
         is_bypassed: Callable[[], bool],
         largest: int,
+        registrars: int,
     ) -> None: ...
     def receive(self, frame: bytes, now: float) -> int | None: ...
     def drain(self, fd: int, now: float) -> bool: ...
@@ -177,7 +178,7 @@ class EdgePath:
         fds: Iterable[int],
         ingress: Ingress,
         outboxes: Sequence[PackedOutbox],
-        registers: PackedOutbox,
+        registers: Sequence[PackedOutbox],
         loads: Loads,
         tap: Tap,
         interval: BatchInterval,

@@ -47,6 +47,7 @@ def parts_of(settings: Settings) -> dict[str, Part]:
     from switchboard.auth.user_store import SCHEMA as USERS  # 50 ms, all of them
     from switchboard.history.store import SCHEMA as HISTORY
     from switchboard.journal.state import SCHEMA as JOURNAL
+    from switchboard.messages.store import SCHEMA as MESSAGES
     from switchboard.registrar.rule_store import SCHEMA as RULES
     from switchboard.registrar.sqlite import SCHEMA as BINDINGS
 
@@ -64,8 +65,14 @@ def parts_of(settings: Settings) -> dict[str, Part]:
         found["journal"] = Part(files, Component.JOURNAL)
     if is_here("history.0", settings):
         found["history"] = Part({"history.db": (settings.history_path, HISTORY)}, Component.HISTORY)
+    if is_here("presence.0", settings) and settings.keep_messages_days:
+        found["messages"] = Part({"messages.db": (settings.messages_path, MESSAGES)}, Component.PRESENCE)
     if is_here("console.0", settings):
-        found["names"] = Part({"console.names": (settings.console_names_path, None)}, Component.CONSOLE)
+        texts = {
+            "console.names": (settings.console_names_path, None),
+            "console.links": (settings.console_links_path, None),
+        }
+        found["names"] = Part(texts, Component.CONSOLE)
     found[KEYS] = Part({str(name): (path, None) for name, path in _key_files(settings)}, None)
     return found
 

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from switchboard.bus.context import BusContext
-from switchboard.bus.rpc import RpcError, call_rpc
+from switchboard.bus.rpc import RpcError
 from switchboard.cli.call_steps import AskedRules, led_to, plan_of, steps_of
 from switchboard.cli.output import FAILED, JsonOption, print_json, print_table, say
 from switchboard.cli.running import context_or_exit, settings_or_exit
@@ -17,8 +16,8 @@ from switchboard.core.commands import Lookup
 from switchboard.core.dial_plan import DialPlan, Lead, Step
 from switchboard.core.place import address_named, transport_of
 from switchboard.registrar.listing import Wanted, read_pages
+from switchboard.settings.ask import ask_registrar
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of
 from switchboard.sip.flow import NAMES
 from switchboard.sip.uri import SipUri, parse_uri
 
@@ -88,18 +87,13 @@ class _Registrar:
         return next(iter(self._ask(lambda ask: [ask(question, name)])), None)
 
     def _ask(self, put: Callable[[Callable[[str, object], Any]], list[Any]]) -> list[Any]:
-        server = endpoints_of(self._settings).ask("registrar")
         try:
             if not self.failure:
                 with context_or_exit(self._settings) as context:
-                    return put(partial(_call, server, context))
+                    return put(partial(ask_registrar, self._settings, context, timeout_s=LIMIT_S))
         except RpcError as error:
             self.failure = f"It is not known who is registered: {error}."
         return []
-
-
-def _call(server: str, context: BusContext, question: str, body: object) -> Any:
-    return call_rpc(server, question, body, LIMIT_S, context)
 
 
 def _stages(settings: Settings, lead: Lead, registrar: _Registrar, caller: str) -> Plan:

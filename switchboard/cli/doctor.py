@@ -19,7 +19,7 @@ from switchboard.settings.local import interfaces
 from switchboard.settings.location import check_location
 from switchboard.settings.model import Settings, SettingsError, UserSettings, read_settings
 from switchboard.settings.origin import Origins, shown
-from switchboard.settings.site import edge_here, edges, endpoints_of, is_here
+from switchboard.settings.site import edge_here, edges, endpoints_of, has_registrar, is_here
 from switchboard.settings.users import check_users
 from switchboard.supervisor.open_files import allow_files, needed_to_ask
 
@@ -36,7 +36,7 @@ def check_soundness(settings: Settings, origins: Origins) -> None:
         raise _foreign_address(settings.sip_host, origins)
     if is_here("translator.0", settings):
         _check_phrases(settings, origins)
-    if is_here("registrar.0", settings):
+    if has_registrar(settings):
         check_location(settings)
         check_users(settings)
     if is_here("journal.0", settings):
@@ -172,7 +172,7 @@ def _examine(settings: Settings, origins: Origins) -> "Iterator[Finding]":
     else:
         yield ok("port", f"phones speak to {' and '.join(edges(settings))}: ask the doctor there, too")
     yield from check_machine(machine_facts(settings))
-    if is_here("registrar.0", settings):
+    if has_registrar(settings):
         yield from examine_location(settings)
         yield from examine_users(settings)
     if is_here("journal.0", settings):

@@ -21,7 +21,7 @@ from switchboard.cli.output import (
     progress,
     say,
 )
-from switchboard.cli.running import ask_worker, call_with, context_or_exit, settings_or_exit
+from switchboard.cli.running import ask_worker, context_or_exit, registrar_with, settings_or_exit
 from switchboard.journal.file import lines_from_end, parse_records, read_records
 from switchboard.journal.record import CallDetailRecord, Outcome, Party, write_csv
 from switchboard.journal.search import Matcher, find
@@ -29,7 +29,7 @@ from switchboard.journal.search import Wanted as WantedRecords
 from switchboard.registrar.listing import Wanted, doubt_of, read_pages, transport_told, way_of
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of, is_here
+from switchboard.settings.site import is_here
 from switchboard.sip.errors import ParseError
 from switchboard.sip.uri import SipUri, format_host_port
 from switchboard.survey.reach import Reached, reach_of
@@ -82,8 +82,7 @@ def bindings(
 def _bindings(wanted: Wanted) -> list[dict[str, Any]]:
     settings = settings_or_exit()
     with context_or_exit(settings) as context:
-        server = endpoints_of(settings).ask("registrar")
-        pages = read_pages(lambda body: call_with(context, settings, server, "location.list", body), wanted)
+        pages = read_pages(lambda body: registrar_with(context, settings, "location.list", body), wanted)
         users = sorted(pages)
         known = reach_of(settings, context, (name for name, _ in users))
     return [

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcError, RpcRefused, call_rpc
 from switchboard.cli.output import FAILED, MISUSED, fail
+from switchboard.settings.ask import ask_registrar
 from switchboard.settings.model import Settings, SettingsError, load_settings
 from switchboard.settings.site import endpoints_of, open_context
 from switchboard.supervisor.open_files import allow_files, needed_to_ask
@@ -116,8 +117,21 @@ def call_with(
     timeout_s: float = 2.0,
 ) -> Any:
     """The same with a context that is there, for many questions."""
-    try:
+    with _ended(settings):
         return call_rpc(endpoint, question, body, timeout_s, context)
+
+
+def registrar_with(context: BusContext, settings: Settings, question: str, body: object = None) -> Any:
+    """The same of whichever registrar answers."""
+    with _ended(settings):
+        return ask_registrar(settings, context, question, body, 2.0)
+
+
+@contextmanager
+def _ended(settings: Settings) -> Iterator[None]:
+    """The command ends with status 1 if nobody answers."""
+    try:
+        yield
     except RpcRefused as refused:
         fail(f"{refused}.", FAILED)
     except RpcError as error:

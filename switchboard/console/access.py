@@ -43,7 +43,7 @@ def is_known_host(header: str, names: Collection[str], only_loopback: bool) -> b
 
 CSRF_FIELD = "csrf"
 MAX_BODY_BYTES = 64 << 10
-OPEN_TO_ALL = ("/login", "/static/", "/provisioning/", "/authority.pem", "/healthz", "/readyz")
+OPEN_TO_ALL = ("/login", "/static/", "/provisioning/", "/own/", "/authority.pem", "/healthz", "/readyz")
 SIP = "/sip"
 """Where phones in web pages connect: `ws_origins` says which pages, and their users have passwords of their own."""
 API = "/api/"

@@ -24,6 +24,7 @@ from switchboard.console.api.exporting import Exporting
 from switchboard.console.api.following import Following
 from switchboard.console.api.gate import Gate
 from switchboard.console.api.reading import Reading
+from switchboard.console.api.ruling import Ruling
 from switchboard.console.api.workshop import Workshop
 from switchboard.console.authority import Authority
 from switchboard.console.call import CallPage
@@ -41,6 +42,7 @@ from switchboard.console.people import People
 from switchboard.console.phones import Phones
 from switchboard.console.phrases import Phrases
 from switchboard.console.recent import RecentReader
+from switchboard.console.rules import Groups, OwnPage
 from switchboard.console.sessions import LIFETIME_S, Sessions
 from switchboard.console.sip_socket import SipSocket
 from switchboard.console.softphone import Softphone
@@ -101,7 +103,7 @@ def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
     recent = RecentReader(settings, context)
     pages = Pages.make(sessions, rules, recent.badges)
     watch = Watch(settings, context, recent)
-    people = People(settings, context)
+    people = People(settings, context, key, clock.at)
     demonstration = Demonstration(settings, people)
     feed = Feed(settings, context)
     api = make_api(settings, context, watch, people, demonstration, feed)
@@ -111,6 +113,8 @@ def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
         *CallPage(pages, streams, settings, context).routes,
         *Failures(pages, settings, context).routes,
         *Users(pages, settings, people).routes,
+        *Groups(pages, people).routes,
+        *OwnPage(pages, people).routes,
         *Flows(pages, settings, context).routes,
         *Phones(pages, settings, people).routes,
         *Softphone(pages, settings).routes,
@@ -156,8 +160,9 @@ def make_api(
     exporting = Exporting(settings, context, workshop, demonstration)
     tokens = ApiTokens(settings.api_tokens_path)
     following = Following(feed, tokens)
+    ruling = Ruling(people, workshop)
     reads = [*reading.operations, *exporting.operations, *following.operations]
-    return Api(Gate(tokens), [*reads, *changing.operations])
+    return Api(Gate(tokens), [*reads, *changing.operations, *ruling.operations])
 
 
 SAVE_AGAIN_S = 5.0

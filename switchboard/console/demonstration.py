@@ -11,7 +11,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from switchboard.bus.rpc import RpcError
-from switchboard.console.people import BadUser, People
+from switchboard.console.bad_user import BadUser
+from switchboard.console.people import People
 from switchboard.history.reader import history_of
 from switchboard.history.store import HistoryError
 from switchboard.lab.call import OtherPhones, place_call

@@ -19,12 +19,13 @@ import zmq
 from switchboard.bus import frames
 from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcError, call_rpc
-from switchboard.codec import CodecError
+from switchboard.codec import CodecError, unpack
 from switchboard.console.journal import journal_lines, journal_size
 from switchboard.console.watch import registered_phones
 from switchboard.journal.record import parse_line
 from switchboard.registrar.binding import Binding
-from switchboard.registrar.store import Change, StoreError
+from switchboard.registrar.follower import SILENT_S
+from switchboard.registrar.store import Change, StoreError, registrar_of
 from switchboard.registrar.user_table import users_in
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of
@@ -39,6 +40,8 @@ MOST: Final = 20
 ANSWER_S: Final = 1.0
 CALL_FIELDS: Final = ("call_id", "caller", "callee", "state", "started_at", "ringing_at", "answered_at")
 _CHANGED: Final = frames.head("location.changed")
+_CHANGES: Final = _CHANGED, frames.head("location.learned")
+_NUMBER: Final = frames.head("location.number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +110,10 @@ class Feed:
         calls, registrations = CallNews(self._settings, self._context), Registrations()
         with self._context.socket(zmq.SUB) as socket:
             socket.set(zmq.LINGER, 0)
-            socket.subscribe(_CHANGED)
-            self._context.connect(socket, endpoints_of(self._settings).publisher("registrar"))
+            for subject in (*_CHANGES, _NUMBER):
+                socket.subscribe(subject)
+            for number in range(self._settings.registrars):
+                self._context.connect(socket, endpoints_of(self._settings).publisher("registrar", number))
             with suppress(RpcError, StoreError):
                 registrations.begin(self._settings, self._context)
             due = 0.0
@@ -182,6 +187,8 @@ class Registrations:
     def __init__(self) -> None:
         self._known: dict[str, set[str]] = {}
         self._number: int | None = None
+        self._registrar = 0  # each of several knows all: the one that is heard
+        self._heard_at = 0.0
 
     def begin(self, settings: Settings, context: BusContext) -> None:
         """Learn who is registered. RpcError or StoreError if nobody can tell."""
@@ -193,10 +200,26 @@ class Registrations:
         wait_ms = int(1000 * within_s)
         while socket.poll(wait_ms):
             wait_ms = 0
-            frame = socket.recv()
-            with suppress(CodecError):
-                number, start = Change.split(frame, len(_CHANGED))
+            yield from self._take(socket.recv(), time.monotonic())
+
+    def _take(self, frame: bytes, now: float) -> Iterator[Happening]:
+        if frame.startswith(_NUMBER):
+            number = unpack(frame[len(_NUMBER) :])[0]
+            self._hears(number, now)
+            return
+        head = next((each for each in _CHANGES if frame.startswith(each)), _CHANGED)
+        with suppress(CodecError):
+            number, start = Change.split(frame, len(head))
+            if self._hears(number, now):
                 yield from self._changed(number, users_in(frame[start:]))
+
+    def _hears(self, number: int, now: float) -> bool:
+        """Whether it is told by the registrar that is heard: another one once that is silent."""
+        registrar = registrar_of(number)
+        if registrar != self._registrar and now - self._heard_at < SILENT_S:
+            return False
+        self._registrar, self._heard_at = registrar, now
+        return True
 
     def _changed(self, number: int, users: Mapping[str, list[Binding]]) -> Iterator[Happening]:
         if self._number is not None and number != self._number + 1:

@@ -1,4 +1,4 @@
-"""The display names of users, on disk: what the console shows beside a user's name. Nothing else uses them."""
+"""Texts of users on disk, as their display names: what the console shows beside a user's name."""
 
 import json
 import os
@@ -15,10 +15,14 @@ MOST_CHARACTERS = 64
 
 
 class DisplayNames:
-    """Owns the file. A name is on disk before `put` returns. Safe to use from several threads."""
+    """Owns the file. A name is on disk before `put` returns. Safe to use from several threads.
 
-    def __init__(self, path: Path) -> None:
+    `what`: what its texts are, for people.
+    """
+
+    def __init__(self, path: Path, what: str = "display names") -> None:
         self._path = path
+        self._what = what
         self._lock = threading.Lock()
         self._names = self._load()
 
@@ -59,6 +63,6 @@ class DisplayNames:
             return {}
         except (OSError, ValueError, TypeError) as error:
             structlog.get_logger().warning(
-                "display names cannot be read", why=str(error), file=str(self._path)
+                f"{self._what} cannot be read", why=str(error), file=str(self._path)
             )
             return {}

@@ -34,6 +34,9 @@ SAID = {
     "removed": "The user was removed.",
     "unbound": "The registration was removed. A phone that is still set up registers again by itself.",
     "named": "The display name was changed.",
+    "ruled": "Saved: calls go so from the next one on.",
+    "linked": "There is a new link; earlier ones are void.",
+    "unlinked": "The link is void.",
     "logged-out": "You are logged out.",
     "logged-out-unwritten": "You are logged out. The console cannot write that down now (see its log): if it restarts "
     "before it can, copies of your cookie are good again, until they run out.",

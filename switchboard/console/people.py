@@ -5,31 +5,26 @@ All functions block until the registrar has answered: call them on a thread. Eac
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from switchboard.auth.users import make_entry
 from switchboard.bus.context import BusContext
-from switchboard.bus.rpc import RpcRefused, call_rpc
+from switchboard.bus.rpc import RpcRefused
 from switchboard.cli.credentials import generate_password
+from switchboard.console.bad_user import BadUser
 from switchboard.console.names import MOST_CHARACTERS, DisplayNames
+from switchboard.console.own_links import OwnLinks
+from switchboard.console.rule_desk import RuleDesk
 from switchboard.console.watch import RegisteredPhone, phones_of, registered_phones, with_reach
+from switchboard.settings.ask import ask_registrar
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of
 from switchboard.storage.unusable import NotWritten
 
 ANSWER_S = 2.0
 USER = re.compile(r"[A-Za-z0-9_.!~*'()&=+$,;?/%-]{1,64}")
 """The user part of a SIP URI (RFC 3261 §25.1)."""
-
-
-class BadUser(Exception):
-    """What was asked for cannot be done for this user; the text tells people why. `status`: that of HTTP."""
-
-    def __init__(self, text: str, status: int) -> None:
-        super().__init__(text)
-        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +44,19 @@ class Person:
 class People:
     """Asks the registrar, which owns users and bindings; RpcError if it does not do what it is asked for."""
 
-    def __init__(self, settings: Settings, context: BusContext) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        context: BusContext,
+        key: bytes = b"",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`key` signs the links to users' own pages, whose lifetimes count by `clock` (epoch s)."""
         self._settings = settings
         self._context = context
         self.names = DisplayNames(settings.console_names_path)
+        self.rules = RuleDesk(self._ask)
+        self.links = OwnLinks(DisplayNames(settings.console_links_path, "links of users"), key, clock)
 
     @property
     def has_passwords(self) -> bool:
@@ -124,6 +128,7 @@ class People:
         if not (was_user or was_bound):
             raise _unknown(user)
         self.names.put(user, "")
+        self.links.revoke(user)
 
     def rename(self, user: str, display_name: str) -> None:
         """Let the console show this display name, "" for none. BadUser, NotWritten, StoreError."""
@@ -131,6 +136,13 @@ class People:
         if self.one(user) is None:
             raise _unknown(user)
         self.names.put(user, name)
+
+    def make_link(self, user: str) -> str:
+        """A new link (its token) to a user's own page; earlier ones are void. BadUser, NotWritten, StoreError."""
+        person = self.one(user)
+        if person is None:
+            raise _unknown(user)
+        return self.links.make(user, person.password_set_at)
 
     def unbind(self, user: str, contact: str) -> None:
         """Remove one binding, until the phone registers again. BadUser: the user has no such contact."""
@@ -154,8 +166,7 @@ class People:
         return password
 
     def _ask(self, question: str, body: object) -> Any:
-        server = endpoints_of(self._settings).ask("registrar")
-        return call_rpc(server, question, body, ANSWER_S, self._context)
+        return ask_registrar(self._settings, self._context, question, body, ANSWER_S)
 
 
 def check_user(user: str) -> None:

@@ -14,8 +14,9 @@ from switchboard.auth.digest import make_ha1
 from switchboard.bus.rpc import RpcError
 from switchboard.clock import boot_time
 from switchboard.console.authority import authority_url
+from switchboard.console.bad_user import BadUser
 from switchboard.console.pages import Pages, qr_code
-from switchboard.console.people import BadUser, People, check_user, why_not
+from switchboard.console.people import People, check_user, why_not
 from switchboard.console.provisioning import Credentials, configuration, offered_transports, reach_by, to_xml
 from switchboard.settings.local import SourceAddresses
 from switchboard.settings.model import Settings

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlencode
@@ -13,9 +14,12 @@ from starlette.routing import Route
 
 from switchboard.bus.rpc import RpcError
 from switchboard.console.authority import authority_url
+from switchboard.console.bad_user import BadUser
+from switchboard.console.own_links import LIFETIME_S
 from switchboard.console.pages import Pages, qr_code
-from switchboard.console.people import BadUser, People, Person, why_not
+from switchboard.console.people import People, Person, why_not
 from switchboard.console.provisioning import offered_transports
+from switchboard.console.rule_desk import Ruled, changes_of
 from switchboard.registrar.store import StoreError
 from switchboard.settings.local import SourceAddresses
 from switchboard.settings.model import Settings
@@ -98,6 +102,9 @@ class Users:
             Route("/users/name", self.rename, methods=["POST"]),
             Route("/users/remove", self.remove, methods=["POST"]),
             Route("/users/unbind", self.unbind, methods=["POST"]),
+            Route("/users/rules", self.rule, methods=["POST"]),
+            Route("/users/link", self.link, methods=["POST"]),
+            Route("/users/unlink", self.unlink, methods=["POST"]),
         ]
 
     async def show(self, request: Request) -> Response:
@@ -148,7 +155,24 @@ class Users:
         user, contact = _field(request, "user"), _field(request, "contact")
         return await self._act(request, user, "unbound", lambda: self._people.unbind(user, contact))
 
-    async def _act(self, request: Request, user: str, said: str, act: Callable[[], None]) -> Response:
+    async def rule(self, request: Request) -> Response:
+        """Other rules for the user's calls."""
+        user, form = _field(request, "user"), request.state.form
+        return await self._act(
+            request, user, "ruled", lambda: self._people.rules.change(user, changes_of(form))
+        )
+
+    async def link(self, request: Request) -> Response:
+        """A new link to the user's own page."""
+        user = _field(request, "user")
+        return await self._act(request, user, "linked", lambda: self._people.make_link(user))
+
+    async def unlink(self, request: Request) -> Response:
+        """No link any more."""
+        user = _field(request, "user")
+        return await self._act(request, user, "unlinked", lambda: self._people.links.revoke(user))
+
+    async def _act(self, request: Request, user: str, said: str, act: Callable[[], object]) -> Response:
         try:
             await asyncio.to_thread(act)
         except (BadUser, NotWritten, RpcError, StoreError) as error:
@@ -200,6 +224,7 @@ class Users:
         browser = request.client.host if request.client else ""
         console = request.headers.get("host", "")
         to_type = await asyncio.to_thread(phone_settings, self._settings, browser, console)
+        token = self._people.links.current(user, person.password_set_at)
         return self._pages.page(
             request,
             "user.html",
@@ -212,7 +237,20 @@ class Users:
             has_passwords=self._people.has_passwords,
             qualifies=bool(self._settings.qualify_s),
             transports=offered_transports(self._settings),
+            ruled=await asyncio.to_thread(self._rules_of, user),
+            link=f"{self._url(console)}/own/{token}" if token else "",
+            link_days=round(LIFETIME_S / 86_400),
         )
+
+    def _rules_of(self, user: str) -> Ruled | None:
+        """None if they cannot be had now."""
+        with suppress(BadUser, RpcError):
+            return self._people.rules.of(user)
+        return None
+
+    def _url(self, console: str) -> str:
+        scheme = "https" if self._settings.console_has_tls else "http"
+        return self._settings.console_url or f"{scheme}://{console}"
 
 
 def _field(request: Request, name: str) -> str:

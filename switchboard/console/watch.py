@@ -16,6 +16,7 @@ from switchboard.console.recent import Recent, RecentReader
 from switchboard.registrar.listing import Wanted, doubt_of, read_pages, transport_told, way_of
 from switchboard.registrar.sqlite import read_snapshot
 from switchboard.registrar.store import StoreError
+from switchboard.settings.ask import ask_registrar
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
 from switchboard.survey.ask import take_survey
@@ -59,7 +60,8 @@ class RegisteredPhone:
 
 def registered_phones(settings: Settings, context: BusContext, now_at: float) -> list[RegisteredPhone]:
     """Return all bindings that have not expired, by user. RpcError or StoreError if nobody can tell."""
-    found = _stored(settings) if is_here(REGISTRAR, settings) else _asked(settings, context)
+    is_stored = settings.registrars == 1 and is_here(REGISTRAR, settings)
+    found = _stored(settings) if is_stored else _asked(settings, context)
     return sorted((each for each in found if each.expires_at > now_at), key=lambda each: each.user)
 
 
@@ -106,9 +108,8 @@ def _stored(settings: Settings) -> Iterator[RegisteredPhone]:
 def _asked(
     settings: Settings, context: BusContext, wanted: Wanted | None = None
 ) -> Iterator[RegisteredPhone]:
-    endpoint = endpoints_of(settings).ask("registrar")
     pages = read_pages(
-        lambda body: call_rpc(endpoint, "location.list", body, LISTED_WITHIN_S, context), wanted
+        lambda body: ask_registrar(settings, context, "location.list", body, LISTED_WITHIN_S), wanted
     )
     for user, bindings in pages:
         for each in bindings:

@@ -96,7 +96,7 @@ class Delegated(NamedTuple):
     """A request that the presence worker answers, and how it came.
 
     `scanned`: its offset index. `sender`: the user who has proved to send it, or is believed to; "" for nobody of ours.
-    `user`: whom it is for.
+    `user`: whom it is for. `status`: what its sender would hear of us, 0 for nothing; of a MESSAGE 200 if it arrived.
     """
 
     source: Flow
@@ -104,6 +104,7 @@ class Delegated(NamedTuple):
     raw: bytes
     sender: str
     user: str
+    status: int = 0
 
 
 class CallEvent(NamedTuple):

@@ -21,11 +21,25 @@ PUBLISHED: Final = frozenset({"presence"})
 
 
 class Delegation(Exception):
-    """Ends the processing of a request: the worker answers it. `user`: of ours, whom it is for."""
+    """Ends the processing of a request: the worker answers it. `user`: of ours, whom it is for.
 
-    def __init__(self, user: str) -> None:
+    `status`: what the sender would hear of us, 0 for nothing.
+    """
+
+    def __init__(self, user: str, status: int = 0) -> None:
         super().__init__(user)
         self.user = user
+        self.status = status
+
+
+class Either:
+    """Names that are in one of two places."""
+
+    def __init__(self, first: Container[str], second: Container[str]) -> None:
+        self._places = first, second
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._places[0] or name in self._places[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ _PRIVATE: Final = frozenset(("history", "session", "header", "user", "full"))
 _CAUSES: Final = {
     Why.ALWAYS: 302, Why.BUSY: 486, Why.NO_ANSWER: 408, Why.UNREGISTERED: 480, Why.DND: 480, Why.GROUP: 408,
 }  # fmt: skip
+_TEXTS: Final = {Why.DND: "%3Btext%3D%22Do%20Not%20Disturb%22", Why.GROUP: "%3Btext%3D%22Group%22"}
+"""What the cause does not tell, escaped (RFC 3326)."""
 _DIVERSIONS: Final = {
     Why.ALWAYS: "unconditional", Why.BUSY: "user-busy", Why.NO_ANSWER: "no-answer",
     Why.UNREGISTERED: "unavailable", Why.DND: "do-not-disturb", Why.GROUP: "no-answer",
@@ -43,7 +45,7 @@ class _Entry(NamedTuple):
 
     uri: str
     tag: str
-    cause: int = 0
+    why: str = ""
 
 
 def history_lines(request: Message, stage: Stage, user: str, target: Target) -> list[bytes]:
@@ -84,10 +86,10 @@ def _entries(
 ) -> list[_Entry]:
     """Who was called, one after the other, up to `target`."""
     host = _host_of(dialled)
-    causes = [_CAUSES[Why(forward.why)] for forward in forwards]
+    whys = [forward.why for forward in forwards]
     names = [_uri(forward.to, host) for forward in forwards]
-    entries = [_Entry(dialled.partition("?")[0], first_tag, causes[0])]
-    entries += [_Entry(name, "mp", cause) for name, cause in zip(names, [*causes[1:], 0], strict=True)]
+    entries = [_Entry(dialled.partition("?")[0], first_tag, whys[0])]
+    entries += [_Entry(name, "mp", why) for name, why in zip(names, [*whys[1:], ""], strict=True)]
     if not user:
         return [*entries[:-1], _Entry(target.text, "mp")]
     if (its_uri := _uri(user, host)) != names[-1]:
@@ -98,11 +100,15 @@ def _entries(
 def _values(entries: Iterable[_Entry], last: str) -> list[str]:
     values = []
     for entry in entries:
-        reason = f"?Reason=SIP%3Bcause%3D{entry.cause}" if entry.cause else ""
+        reason = _reason(Why(entry.why)) if entry.why else ""
         index = f"{last}.1" if last else "1"
         values.append(f"<{entry.uri}{reason}>;index={index}" + (f";{entry.tag}={last}" if entry.tag else ""))
         last = index
     return values
+
+
+def _reason(why: Why) -> str:
+    return f"?Reason=SIP%3Bcause%3D{_CAUSES[why]}{_TEXTS.get(why, '')}"
 
 
 def _last_index(values: list[str]) -> str:

@@ -51,6 +51,7 @@ def make_engine(env: Environment, reference: "Reference", facts: Facts) -> "Engi
         transactions=caps.transactions if caps else _MANY,
         of_source=caps.recent.limit if caps else _MANY,
         tcp_above=env.tcp_above,
+        keeps_messages=env.policy.keeps_messages,
         relays=0 if env.relays is None else 2 if env.relays.mode == ALWAYS else 1,
     )
     engine.saved = env.numbers.saved

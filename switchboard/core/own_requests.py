@@ -13,24 +13,31 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from switchboard.bounded import Generations
 from switchboard.core.client_transaction import ClientTransaction
 from switchboard.core.commands import NextHop, ProxyEffects, Question
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import LARGEST_SENT, Plan, literal_hop, plan, via_of
+from switchboard.core.gruu import is_gruu
 from switchboard.core.next_hops import SILENT_T1
+from switchboard.core.own_forks import ANYWHERE, Fork, Owner, copies
+from switchboard.core.own_forks import Wanted as Wanted
+from switchboard.core.place import address_named
 from switchboard.core.preprocess import DEFAULT_MAX_FORWARDS, Routing, check_syntax
 from switchboard.core.target import Target, along, target_of
 from switchboard.core.timers import Waiting
 from switchboard.sip.dispatch import BRANCH_PREFIX
 from switchboard.sip.errors import ParseError
-from switchboard.sip.flow import Flow, FlowError, bracketed
+from switchboard.sip.flow import Flow, FlowError, bracketed, format_hop
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.uri import parse_uri
 
-HERE: Final = b"here.invalid"
+HERE: Final = ANYWHERE.encode()
 MOST: Final = 20_000
 """Requests that wait for their final response."""
+MOST_TAKEN: Final = 10_000
+"""Requests to all of a user's phones that are known to have been taken."""
 PROBE_END: Final = "qualify"
 BRANCH_END: Final = "own"
 """So end the branches of these requests, and those of OPTIONS that ask whether somebody is there (`probing.py`)."""
@@ -38,20 +45,6 @@ _ENDS: Final = (BRANCH_END, PROBE_END)
 _PATIENCE: Final = "P"
 _VIA: Final = f"SIP/2.0/UDP here.invalid;branch={BRANCH_PREFIX}".encode()
 _METHODS_OF_CALLS: Final = ("INVITE", "ACK", "CANCEL")
-
-
-class Wanted(NamedTuple):
-    """A request that a worker wants to be sent. `token`: by which the worker knows the answer.
-
-    `raw`: the request without Via. It goes over `flow` (packed) if there is one; else, if `user` is one of ours, to the
-    binding with this very Request-URI; else where the first Route or the Request-URI leads.
-    """
-
-    worker: str
-    token: bytes
-    raw: bytes
-    flow: bytes = b""
-    user: str = ""
 
 
 class Answer(NamedTuple):
@@ -94,6 +87,8 @@ class OwnRequests:
         self.counters: Counter[str] = Counter()
         self._answers: dict[str, list[Answer]] = {}
         self._env = env
+        self._forks: dict[tuple[str, bytes], Fork] = {}
+        self._taken: Generations[tuple[str, bytes], int] = Generations(MOST_TAKEN)
 
     def send(self, wanted: Wanted, effects: ProxyEffects) -> None:
         """Send it; what cannot be sent is answered at once."""
@@ -102,6 +97,9 @@ class OwnRequests:
                 raise ParseError("Too Many Requests", status=503)
             message = parse_message(_with_via(wanted.raw, _VIA))
             check_syntax(message)
+            if wanted.user and not wanted.flow and parse_uri(message.uri).host == ANYWHERE:
+                self._send_to_all(message, wanted, effects)
+                return
             found = self._plan(message, wanted, effects.at)
         except (ParseError, FlowError) as error:
             self.counters["own_requests_refused"] += 1
@@ -119,7 +117,28 @@ class OwnRequests:
     def end(self, wanted: Wanted, status: int, raw: bytes = b"", flow: bytes = b"") -> None:
         """One of them has its final response."""
         self.waiting -= 1
+        if self._forks.pop((wanted.worker, wanted.token), None) and 200 <= status < 300:
+            self._taken.put((wanted.worker, wanted.token), status)
         self._put(wanted, status, raw, flow)
+
+    def _send_to_all(self, message: Message, wanted: Wanted, effects: ProxyEffects) -> None:
+        """To all contacts of the user, unless that is under way, or one of them has taken it. ParseError."""
+        key = wanted.worker, wanted.token
+        if key in self._forks:
+            return
+        if taken := self._taken.get(key):
+            self._put(wanted, taken)
+            return
+        policy = self._env.policy
+        targets = policy.bindings_of(wanted.user, effects.at)
+        if not targets:
+            raise ParseError("Not Registered", status=480 if policy.locations.is_loaded else 503)
+        found = list(copies(wanted, targets, policy.own))
+        self.counters["own_requests"] += 1
+        self.waiting += 1
+        fork = self._forks[key] = Fork(self, wanted, len(found))
+        for copy, where in found:
+            _Sending(fork, self._env, copy, message.method, where).start(effects)
 
     def stats(self) -> dict[str, float]:
         """Requests that were sent, that could not be, and that wait."""
@@ -145,6 +164,10 @@ class OwnRequests:
             return along(request.uri, uri, Flow.unpack(wanted.flow))
         if not wanted.user:
             return Target(request.uri, uri)
+        if is_gruu(uri):
+            for lead in self._env.policy.leads_of(uri, at):
+                place = lead.next_hop or format_hop(*address_named(lead.uri))
+                return lead._replace(text=request.uri, uri=uri, next_hop=place)
         for bound in self._env.policy.locations.lookup(wanted.user, at):
             if bound.contact == request.uri and (target := target_of(bound, wanted.user)):
                 return target
@@ -156,9 +179,7 @@ class _Sending(OwnRequest):
 
     __slots__ = ("_client", "_env", "_hops", "_method", "_owner", "_plan", "_wanted")
 
-    def __init__(
-        self, owner: OwnRequests, env: Environment, wanted: Wanted, method: str, found: Plan
-    ) -> None:
+    def __init__(self, owner: Owner, env: Environment, wanted: Wanted, method: str, found: Plan) -> None:
         Waiting.__init__(self)
         self._client: ClientTransaction | None = None
         self._env = env

@@ -10,12 +10,13 @@ from functools import partial
 from switchboard.core.authorization import Challenge
 from switchboard.core.branch import Branch
 from switchboard.core.client_transaction import ClientTransaction
-from switchboard.core.commands import Delegated, Lookup, NextHop, ProxyEffects, Reader
+from switchboard.core.commands import Lookup, NextHop, ProxyEffects, Reader
 from switchboard.core.delegation import Delegation
 from switchboard.core.dialog_routing import follow
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import LARGEST_SENT, Plan, compose, plan
 from switchboard.core.hanging_up import cancel_invite, hang_up, note_end
+from switchboard.core.keeping import delegated
 from switchboard.core.large_requests import LargeRequests
 from switchboard.core.limits import check_passed, send_away
 from switchboard.core.own_requests import OwnRequest, OwnRequests, is_of_our_own
@@ -172,7 +173,8 @@ class Proxy:
             return
         known = self.env.layer.find_server(incoming.key)
         if known:
-            known.repeat(effects)
+            if not (isinstance(known.user, ResponseContext) and known.user.repeat(effects)):
+                known.repeat(effects)
             return
         if self._sends_away(incoming, effects):
             return
@@ -208,7 +210,7 @@ class Proxy:
             self._answer_without_state(incoming, answer, effects)
         except Delegation as delegation:
             self.env.layer.withdraw(server)
-            self._delegate(incoming, routing, delegation.user, effects)
+            self._delegate(incoming, routing, delegation, effects)
         except ParseError as error:
             self.counters[f"malformed_{error.header.lower() or 'message'}"] += 1
             warning = [("Warning", warning_of(error))]
@@ -224,16 +226,12 @@ class Proxy:
             context.start(targets, effects)
 
     def _delegate(
-        self, incoming: IncomingRequest, routing: Routing, user: str, effects: ProxyEffects
+        self, incoming: IncomingRequest, routing: Routing, delegation: Delegation, effects: ProxyEffects
     ) -> None:
-        """Have the presence worker answer. Who sends is believed where nobody has to prove it."""
+        """Have the presence worker answer."""
         self.counters["delegated"] += 1
-        admission, message = self.env.admission, incoming.message
-        is_believed = admission is None or incoming.source.host in admission.authenticator.trusted
-        sender = routing.user or (incoming.caller if is_believed else "")
-        effects.delegated.append(
-            Delegated(incoming.source, message.index.tobytes(), message.raw, sender, user)
-        )
+        found = delegated(self.env, incoming, routing, delegation.user, delegation.status)
+        effects.delegated.append(found)
 
     def _refuse(
         self, incoming: IncomingRequest, server: ServerTransaction, refusal: Refusal, effects: ProxyEffects

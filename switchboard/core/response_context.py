@@ -32,6 +32,7 @@ from switchboard.core.final_response import candidates, have_all_failed, must_no
 from switchboard.core.following import NOT_ANSWERED, added_lines, enter, targets_of
 from switchboard.core.forwarding import LARGEST_SENT, compose, literal_hop, plan
 from switchboard.core.history_info import lines_that_came
+from switchboard.core.keeping import ARRIVED, KEPT, NOBODY_THERE, NOT_KEPT, SILENT_T1, delegated, tag_of
 from switchboard.core.large_requests import unmoved
 from switchboard.core.preprocess import MAX_BREADTH, Routing, unproved_lines
 from switchboard.core.record_route import answering_target, lead_to_callee, makes_dialog, target_answering
@@ -40,7 +41,7 @@ from switchboard.core.request import IncomingRequest
 from switchboard.core.server_transaction import ServerTransaction
 from switchboard.core.stages import Stages
 from switchboard.core.target import Target
-from switchboard.core.targets import redirected_targets
+from switchboard.core.targets import is_kept, redirected_targets
 from switchboard.core.waiting_targets import WaitingTargets
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow
@@ -63,7 +64,8 @@ class ResponseContext:
     """
 
     __slots__ = (
-        "_answers", "_branches", "_cancelled", "_edition", "_env", "_rang", "_received", "_relayed", "_routing",
+        "_answers", "_branches", "_cancelled", "_edition", "_env", "_keeping", "_rang", "_received", "_relayed",
+        "_routing",
         "_stages",
         "_unplanned", "_waiting", "server",
     )  # fmt: skip
@@ -83,6 +85,7 @@ class ResponseContext:
         self._rang = False
         self._answers: set[str] = set()
         self._unplanned: Final | None = None
+        self._keeping = NOT_KEPT
         self._edition = 0
 
     @property
@@ -107,8 +110,8 @@ class ResponseContext:
         """What `restore` needs besides, in another process of this machine."""
         whole = not self.server.is_finished
         branches = [branch.changing(whole) for branch in self._branches]
-        relayed = self._relayed.saved() if self._relayed else ()
-        return self._cancelled, self._rang, list(self._answers), *relayed, branches
+        more = (self._keeping,) if self._keeping else self._relayed.saved() if self._relayed else ()
+        return self._cancelled, self._rang, list(self._answers), *more, branches
 
     def clients(self) -> list[ClientTransaction]:
         """The client transactions of its branches."""
@@ -137,6 +140,20 @@ class ResponseContext:
                 self._resolve(branch, effects)
         if self._relayed:
             self._relayed.resume(lambda place: partial(self._take, self._branches[place]), effects)
+        if self._keeping == KEPT:
+            self._hand_over(480, effects)
+
+    def repeat(self, effects: ProxyEffects) -> bool:
+        """The request has come again: if it is a kept text, its sender has not heard so. False if it is none."""
+        if not self._keeping or self.server.is_finished:
+            return False
+        if self._keeping == KEPT:
+            self._hand_over(480, effects)
+        else:
+            request, top_via = self._received.message, self._received.completed_via
+            raw = build_response(request, 202, "", tag_of(request), (), top_via)
+            self.server.respond(202, raw, effects)
+        return True
 
     def tidy(self, effects: ProxyEffects) -> None:
         """Nothing is to be relayed for branches that have failed."""
@@ -219,6 +236,9 @@ class ResponseContext:
         effects.touch(self.server)
         if letter in "NS":
             (self._move if letter == "N" else self._leave)(branch, effects)
+            return
+        if letter == "K":
+            self._keep_unanswered(effects)
             return
         branch.given_up = True
         if letter == "C" and branch.client and branch.client.is_proceeding:
@@ -436,6 +456,8 @@ class ResponseContext:
         self._edition += 1
         if method == "INVITE":
             branch.watch(effects.now)
+        elif method == "MESSAGE" and self._keeps_for():
+            env.layer.timers.arm(branch, "K", effects.now + SILENT_T1 * env.layer.values.t1)
         if self._stages and self._stages.stage.limit_s:
             branch.ring_until(effects.now + self._stages.stage.limit_s)
         branch.watch_hop(effects.now)
@@ -468,6 +490,10 @@ class ResponseContext:
             self._relay(response, effects, branch)
 
     def _succeed(self, branch: Branch, response: Message, effects: ProxyEffects) -> None:
+        if self._keeping:
+            self._keeping = ARRIVED
+            self._hand_over(200, effects)
+            return
         if response.to_tag not in self._answers:
             self._answers.add(response.to_tag)
             note_success(self._received, self.server.age_s(effects.now), response, effects)
@@ -511,7 +537,11 @@ class ResponseContext:
     def _send_best(self, effects: ProxyEffects) -> None:
         if self.server.is_finished:
             return
+        if self._keeping:
+            return
         finals = self._candidates()
+        if finals and self._keeps(finals, effects):
+            return
         chosen = best(finals) if finals else self._unplanned or self._said_by_plan() or Final(487)
         if chosen.message is None or must_not_pass(chosen.status, self._received.method):
             self._answer_ourselves(chosen, effects)
@@ -520,6 +550,32 @@ class ResponseContext:
         note(self._received, effects, "failed", chosen.status, by)
         note_bye(self._received, self.server.age_s(effects.now), chosen.status, effects)
         self._relay(with_challenges(chosen.message, gathered_challenges(chosen, finals)), effects)
+
+    def _keeps_for(self) -> str:
+        """The user for whom the text is kept if no phone takes it; "" if it is none, or not for one user."""
+        if not (self._env.policy.keeps_messages and is_kept(self._received, self._routing)):
+            return ""
+        users = {branch.plan.target.user for branch in self._branches}
+        return users.pop() if len(users) == 1 else ""
+
+    def _keep_unanswered(self, effects: ProxyEffects) -> None:
+        """Nobody has answered for long: the text is kept now, as its sender would not hear later."""
+        if self._keeping or self._waiting or self.server.is_finished:
+            return
+        silent = [Final(408) for branch in self._branches if branch.final is None]
+        self._keeps([*self._candidates(), *silent], effects)
+
+    def _keeps(self, finals: Sequence[Final], effects: ProxyEffects) -> bool:
+        """Whether the worker keeps the text, since nobody is there."""
+        if self._keeps_for() and all(final.status in NOBODY_THERE for final in finals):
+            self._keeping = KEPT
+            self.server.armed.pop("T", None)  # the 100, which would be late
+            self._hand_over(480, effects)
+        return bool(self._keeping)
+
+    def _hand_over(self, status: int, effects: ProxyEffects) -> None:
+        found = delegated(self._env, self._received, self._routing, self._keeps_for(), status)
+        effects.delegated.append(found)
 
     @property
     def _canceller(self) -> str:
@@ -575,14 +631,16 @@ def restore_context(
 ) -> ResponseContext:
     """Return the context that wrote this. `now`: when this process took over."""
     request, routing, groups, tried, led, *stages, branches = fixed
-    cancelled, rang, answers, *relayed, changed = changing
+    cancelled, rang, answers, *more, changed = changing
     incoming = IncomingRequest.restore(request, env.policy.own)
     context = ResponseContext(env, incoming, server, Routing.restore(routing))
     context._waiting, context._answers = WaitingTargets.restore(groups, tried, led), set(answers)
     context._stages = Stages.restore(stages[0]) if stages else None
     context._cancelled, context._rang = cancelled, rang
-    if context._relayed:
-        context._relayed.restore(relayed)
+    if more and isinstance(more[0], int):
+        context._keeping = more[0]
+    elif context._relayed:
+        context._relayed.restore(more)
     for branch, change in zip(branches, changed, strict=True):
         context._branches.append(restore_branch(context, env.layer, branch, change, now))
     return context

@@ -1,7 +1,7 @@
 """The target set of a request (RFC 3261 §16.5), and what a redirection adds to it (§16.7 step 4)."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from switchboard.auth.authenticator import Trusted
 from switchboard.auth.failures import LONGEST_AGENT, Failure, Failures, Reason
 from switchboard.core.call_plan import Planner
-from switchboard.core.delegation import EventPolicy
+from switchboard.core.delegation import Delegation, EventPolicy
 from switchboard.core.dial_plan import DialPlan, Lead
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.domains import OwnDomains
@@ -59,6 +59,7 @@ class TargetPolicy:
     `seals` makes and reads what our Record-Route proves. `trusted`: networks that may reach anybody.
     `failures`: where refusals to relay are noted. `keeps_identity`: everybody may assert who calls (`identity`).
     `dial_plan`: whom numbers mean, and where they go that no user has. `events`: what the presence worker answers.
+    `keeps_messages`: whether texts to users who are not there are kept (`keeping.py`).
     `planner`: what becomes of calls to users and groups with rules.
     """
 
@@ -66,12 +67,13 @@ class TargetPolicy:
     locations: Locations
     seals: DialogSeals
     open_relay: bool = False
-    users: Collection[str] = ()
+    users: Container[str] = ()
     trusted: Trusted = field(default_factory=Trusted)
     failures: Failures = field(default_factory=Failures)
     keeps_identity: bool = False
     dial_plan: DialPlan | None = None
     events: EventPolicy | None = None
+    keeps_messages: bool = False
     planner: Planner | None = None
     gruus: Gruus = field(init=False)
 
@@ -251,7 +253,10 @@ class TargetPolicy:
         if incoming.method == "PUBLISH" and not targets:
             raise self._bad_event()
         if not targets:
-            raise self._refuse_user(user, at)
+            refusal = self._refuse_user(user, at)
+            if refusal.status == 480 and self.keeps_messages and is_kept(incoming, routing):
+                raise Delegation(user, refusal.status)
+            raise refusal
         return targets
 
     def _bad_event(self) -> Refusal:
@@ -410,6 +415,13 @@ def _domain_of(uri: str) -> str:
         return format_host_port(SipUri.parse(uri))
     except ParseError:
         return uri
+
+
+def is_kept(incoming: IncomingRequest, routing: Routing) -> bool:
+    """Whether a request is a text to a user, and could be delivered later as well as now."""
+    if incoming.method != "MESSAGE" or incoming.is_in_dialog:
+        return False
+    return routing.uri.scheme == "sip" and not is_gruu(routing.uri)
 
 
 class RelayRefusal(Refusal):

@@ -18,11 +18,12 @@ import zmq
 
 from switchboard.auth.user_store import read_page
 from switchboard.bus.context import SECRET, BusContext
-from switchboard.bus.rpc import RpcError, call_rpc
+from switchboard.bus.rpc import RpcError
 from switchboard.clock import current_doubt
 from switchboard.doctor.facts import MachineFacts, NetworkCard, NetworkFacts, RunningFacts, Taken
 from switchboard.journal.shipping import WAITING
 from switchboard.registrar.listing import doubt_of, read_pages, way_of
+from switchboard.settings.ask import ask_registrar
 from switchboard.settings.local import interfaces, own_addresses
 from switchboard.settings.model import Settings
 from switchboard.settings.run_dir import NOWHERE
@@ -30,7 +31,6 @@ from switchboard.settings.site import (
     advertised,
     edge_here,
     edges,
-    endpoints_of,
     is_here,
     leaving_routers,
     router_dir,
@@ -170,10 +170,9 @@ MOST_DOUBTFUL = 5
 
 
 def _doubtful(settings: Settings, context: BusContext) -> Iterator[str]:
-    server = endpoints_of(settings).ask("registrar")
     try:
         for user, bound in read_pages(
-            lambda body: call_rpc(server, "location.list", body, ANSWERED_WITHIN_S, context)
+            lambda body: ask_registrar(settings, context, "location.list", body, ANSWERED_WITHIN_S)
         ):
             for each in bound:
                 if doubt := doubt_of(each["contact_uri"], each["source"], way_of(each)[1]):

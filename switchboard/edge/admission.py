@@ -160,13 +160,20 @@ class Load:
 
 
 class Loads:
-    """All of them; `outboxes`: one a router by number, and the registrar's. `edge`: the number of this one."""
+    """All of them; `outboxes`: one a router by number, and those of the registrars from the last to the first.
+
+    `edge`: the number of this one.
+    """
 
     def __init__(
-        self, outboxes: Sequence[Outbox], admission_control: AdmissionControl, edge: int = 0
+        self,
+        outboxes: Sequence[Outbox],
+        admission_control: AdmissionControl,
+        edge: int = 0,
+        registrars: int = 1,
     ) -> None:
         self._edge = edge
-        numbers = [*range(len(outboxes) - 1), -1]
+        numbers = [*range(len(outboxes) - registrars), *range(-registrars, 0)]
         self._loads = [
             Load(outbox, admission_control.overload(number))
             for number, outbox in zip(numbers, outboxes, strict=True)

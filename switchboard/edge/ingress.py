@@ -37,7 +37,8 @@ Answers = Callable[[Message, int, Hop, Sequence[tuple[str, str]]], tuple[bytes, 
 
 
 class IngressInPython:
-    """The reference of `Ingress`. `outboxes`: one a router by number, the registrar's, edge-tx's.
+    """The reference of `Ingress`. `outboxes`: one a router by number, those of the registrars from the last to the
+    first, edge-tx's.
 
     `form`: makes the answers.
     """

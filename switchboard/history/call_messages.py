@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from switchboard.history.account import HangUp, hang_ups, is_operators
+from switchboard.history.forwards import forwards, who_is_called
 from switchboard.history.ladder import counterpart_of
 from switchboard.history.lenient import LenientMessage, short
 
@@ -44,6 +45,22 @@ class ExplainedCall:
     @cached_property
     def final(self) -> LenientMessage | None:
         return next((each for each in self.answers if each.status >= 200), None)
+
+    @cached_property
+    def forwards(self) -> list[str]:
+        """A sentence for each forward by rules of users and groups."""
+        return list(forwards(self.sent))
+
+    @cached_property
+    def called(self) -> str:
+        """Who has given the final response, or else is called last; the callee, unless the call was forwarded."""
+        branch = "" if self.final is None else self._branch_of(self.final)
+        asked = [each for each in self.sent if each.branch == branch] or self.sent[-1:]
+        return (who_is_called(asked[0]) if asked else "") or self.callee
+
+    def _branch_of(self, answer: LenientMessage) -> str:
+        place = counterpart_of(self.parsed_messages, self.parsed_messages.index(answer))
+        return "" if place is None else self.parsed_messages[place].branch
 
     @property
     def final_is_by_phone(self) -> bool:

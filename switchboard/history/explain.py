@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from switchboard.history.account import Account, Advice, access_denied, at_fault, is_edges
+from switchboard.history.account import Account, Advice, access_denied, at_fault, is_edges, seconds
 from switchboard.history.explain_call import explain_call
 from switchboard.history.explain_registration import explain_registration
 from switchboard.history.lenient import LenientMessage, short, shown_status
@@ -107,12 +107,31 @@ def _turned_away(answer: LenientMessage, place: Place) -> Account:
     return Account([asked, f"{why.sentence} ({shown_status(answer)})."], failed=True, advice=list(why.checks))
 
 
+def _explain_kept(parsed_messages: Sequence[LenientMessage]) -> list[str]:
+    """What became of a text that was kept, since no phone took it; nothing if it was not (docs/MESSAGES.md)."""
+    accepted = [at for at, each in enumerate(parsed_messages) if each.goes_out and each.status == 202]
+    if not accepted or any(
+        each.comes_in and 200 <= each.status < 300 for each in parsed_messages[: accepted[0]]
+    ):
+        return []
+    answer, later = parsed_messages[accepted[0]], parsed_messages[accepted[0] :]
+    tried = len({each.branch for each in later if each.goes_out and each.is_request})
+    taken = next((each for each in later if each.comes_in and 200 <= each.status < 300), None)
+    kept = "No phone took it: the switchboard keeps it, and has told so (202)."
+    if taken is not None:
+        waited = seconds(taken.seen.at_ns - answer.seen.at_ns)
+        return [kept, f"{short(answer.callee)} got it {waited} later, at {taken.seen.source}."]
+    return [kept, f"It was tried {tried} times since." if tried else "It was not tried again yet."]
+
+
 def _explain_other(parsed_messages: Sequence[LenientMessage]) -> Account:
     first = parsed_messages[0]
     answers = [each for each in parsed_messages if each.goes_out and each.status >= 200]
     asked = f"{short(first.caller)} sent {first.method} to {short(first.callee)}."
     if not answers:
         return Account([asked, "No answer has been seen."], failed=False, advice=[])
+    if first.method == "MESSAGE" and (sentences := _explain_kept(parsed_messages)):
+        return Account([asked, *sentences], failed=False, advice=[])
     answer = answers[-1]
     text = f"The answer was {answer.status} {answer.phrase}."
     return Account([asked, text], failed=answer.status >= 300, advice=list(at_fault(parsed_messages)))

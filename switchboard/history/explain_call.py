@@ -49,6 +49,9 @@ def _asked_for_password(call: ExplainedCall) -> Iterator[str]:
 
 
 def _delivered(call: ExplainedCall) -> Iterator[str]:
+    if call.forwards:
+        yield from call.forwards
+        return
     places = list(dict.fromkeys(str(each.seen.destination) for each in call.sent))
     if len(places) > 1:
         yield f"The call went to {len(places)} phones: {', '.join(places)}."
@@ -71,7 +74,7 @@ def _answered(call: ExplainedCall) -> Iterator[str]:
     places = len({each.seen.destination for each in call.sent})
     winner = counterpart_of(call.parsed_messages, call.parsed_messages.index(call.final))
     where = f" at {call.parsed_messages[winner].seen.source}" if winner is not None and places > 1 else ""
-    yield f"{call.callee} answered{where}."
+    yield f"{call.called} answered{where}."
     if call.end is not None:
         lasted = seconds(call.end.request.seen.at_ns - call.final.seen.at_ns)
         yield f"They talked for {lasted}, then {_who(call, call.end)}."
@@ -88,7 +91,7 @@ def _who(call: ExplainedCall, hang_up: HangUp) -> str:
 
 
 def _side(call: ExplainedCall, hang_up: HangUp) -> str:
-    return call.caller if call.is_of_caller(hang_up.request) else call.callee
+    return call.caller if call.is_of_caller(hang_up.request) else call.called
 
 
 def _tried_to_hang_up(call: ExplainedCall, hang_up: HangUp) -> str:
@@ -106,7 +109,7 @@ def _after_answer(call: ExplainedCall) -> list[str]:
     found = unreachable_addresses(call.invite, call.caller)
     for each in call.parsed_messages:
         if each.comes_in and each.method == "INVITE" and 200 <= each.status < 300:
-            found += [*unreachable_addresses(each, call.callee), *_no_record_route(call, each)]
+            found += [*unreachable_addresses(each, call.called), *_no_record_route(call, each)]
             break
     return list(
         dict.fromkeys([*found, *_confirmed(call), *_unanswered_bye(call), *at_fault(call.parsed_messages)])
@@ -116,7 +119,7 @@ def _after_answer(call: ExplainedCall) -> list[str]:
 def _no_record_route(call: ExplainedCall, answer: LenientMessage) -> Iterator[str]:
     if any(each.first("record-route") for each in call.sent) and not answer.first("record-route"):
         yield (
-            f"{call.callee}'s phone left Record-Route out of its answer: what the phones say from then on, "
+            f"{call.called}'s phone left Record-Route out of its answer: what the phones say from then on, "
             "and the end of the call, may go past the switchboard."
         )
 
@@ -176,7 +179,7 @@ def _why(call: ExplainedCall, found: Advice | None) -> tuple[str, list[str]]:
     )  # what the network says is more exact
     values = {
         "caller": call.caller,
-        "callee": call.callee,
+        "callee": call.called if call.final_is_by_phone else call.callee,
         "domain": host_of(call.invite.uri),
         "answer": answer,
     }

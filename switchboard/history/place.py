@@ -9,11 +9,11 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 from switchboard.bus.context import BusContext
-from switchboard.bus.rpc import RpcError, RpcRefused, call_rpc
+from switchboard.bus.rpc import RpcError, RpcRefused
 from switchboard.core.domains import DEFAULT_PORT, OwnDomains
+from switchboard.settings.ask import ask_registrar
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of
 from switchboard.settings.types import AccessListSettings
 from switchboard.sip.errors import ParseError
 from switchboard.sip.uri import SipUri, format_host_port
@@ -140,8 +140,7 @@ class _Asking:
         if self._is_silent:
             return None
         try:
-            server = endpoints_of(self._settings).ask("registrar")
-            return call_rpc(server, question, body, ANSWER_WITHIN_S, self._context)
+            return ask_registrar(self._settings, self._context, question, body, ANSWER_WITHIN_S)
         except RpcRefused:
             return None
         except RpcError:

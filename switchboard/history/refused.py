@@ -1,8 +1,10 @@
 """Why the switchboard itself ended a call: told by what happened, for several things have one status."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Final
+from urllib.parse import unquote
 
 from switchboard.history.account import Advice, access_denied, is_edges
 from switchboard.history.call_messages import ExplainedCall
@@ -29,6 +31,37 @@ def why_refused(call: ExplainedCall, place: Place) -> Advice | None:
 
 def _status(call: ExplainedCall) -> int:
     return call.final.status if call.final is not None else 0
+
+
+_OUR_WARNING: Final = re.compile(r'399 switchboard "(.*)"')
+_RULED: Final = (403, 404, 480, 482, 603)
+"""Statuses of what rules of users and groups refuse."""
+
+
+def _by_rules(call: ExplainedCall, _: Place) -> Advice | None:
+    """Rules led the call to nobody; the Warning says why."""
+    match = _OUR_WARNING.match(call.final.first("warning")) if call.final is not None else None
+    if not match or _status(call) not in _RULED or call.final_is_by_phone:
+        return None
+    why = unquote(match[1])
+    if why == "Do Not Disturb":
+        return Advice(
+            f"{call.callee} does not want to be disturbed",
+            (f"To let the phones ring again: switchboard dnd {call.callee} off",),
+        )
+    return Advice(
+        f"The rules of {call.callee} led the call to nobody: {why}",
+        (
+            f"`switchboard forward {call.callee}` shows them, `switchboard dialplan try` what they do with a call.",
+        ),
+    )
+
+
+def _not_in_time(call: ExplainedCall, _: Place) -> Advice | None:
+    """The time of the last of a group, or of who calls were forwarded to, was over."""
+    if _status(call) != 480 or call.final_is_by_phone or call.rang is None or not call.sent:
+        return None
+    return Advice(f"Nobody answered at {call.called} in time")
 
 
 def _access(call: ExplainedCall, place: Place) -> Advice | None:
@@ -210,8 +243,8 @@ def _no_such_user(call: ExplainedCall, place: Place) -> Advice | None:
 
 
 _CAUSES: Final[Sequence[_Cause]] = (
-    _access, _secure, _not_the_user, _password, _overloaded, _other_transport, _redirected, _no_connection,
-    _only_secure, _foreign, _loop, _no_such_user,
+    _access, _by_rules, _secure, _not_the_user, _password, _overloaded, _other_transport, _redirected, _no_connection,
+    _only_secure, _foreign, _loop, _no_such_user, _not_in_time,
 )  # fmt: skip
 
 

@@ -68,8 +68,8 @@ _RULES = (
     ),
     _rule("calls", "open_calls", "Calls that ring or are up."),
     _rule("call_records_total", "records", "Call detail records written."),
-    _rule("registered_users", "users", "Users with at least one phone."),
-    _rule("bindings", "bindings", "Phones that are registered."),
+    _rule("registered_users", "users", "Users with at least one phone; each registrar knows all."),
+    _rule("bindings", "bindings", "Phones that are registered; each registrar knows all."),
     _rule("registers_answered_total", "replied", "REGISTERs answered."),
     Rule(
         "trunks",
@@ -81,6 +81,10 @@ _RULES = (
     _rule(
         "trunk_refusals_total", "trunk_refusals", "How often a provider began to refuse, or was not there."
     ),
+    _rule(
+        "registrars_away", "registrars_away", "Registrars that get no REGISTERs from this worker of the edge."
+    ),
+    _rule("registrar_followed", "registrar_followed", "The registrar whose changes a router follows."),
     _rule("location_up", "location.up", "1 if the shared location can be used, else 0."),
     _rule("location_conflicts_total", "location.conflicts", "Users whom another registrar changed first."),
     _rule("location_restored_total", "location.pushed", "Users whom the location had lost, put back."),

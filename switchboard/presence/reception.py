@@ -24,9 +24,11 @@ from switchboard.sip.message import Message
 from switchboard.sip.respond import build_response, received_via, response_address, warning_of
 
 DELEGATED: Final = "sip.delegated"
-ITEM: Final = (bytes, bytes, bytes, str, str)
-PACKAGES: Final[tuple[str, ...]] = ()
+ITEM: Final = (bytes, bytes, bytes, str, str, int)
+PACKAGES: Final = ("presence", "dialog", "reg")
 """Packages of which the worker has the state, as Allow-Events tells them."""
+WANTED_S: Final = 5.0
+"""A router tells of calls for so long after each `calls.wanted`."""
 RETRY_AFTER: Final = ("Retry-After", "5")
 
 
@@ -51,13 +53,14 @@ class Request:
     """A request that a router has handed over.
 
     `flow`: along which it came. `sender`: the user who has proved to send it; "" for nobody of ours. `user`: for whom
-    it is.
+    it is. `status`: what the sender would hear of us without the worker; 0 for nothing.
     """
 
     message: Message
     flow: Flow
     sender: str
     user: str
+    status: int = 0
 
 
 class Handler(Protocol):
@@ -163,4 +166,4 @@ def _request_of(item: Any) -> Request | None:
     flow = flow_of(item, ITEM)
     if flow is None or not item[1]:
         return None
-    return Request(Message(item[2], item[1]), flow, item[3], item[4])
+    return Request(Message(item[2], item[1]), flow, *item[3:])

@@ -33,8 +33,9 @@ OCTETS_AT_ONCE = 250_000
 class Follower(Protocol):
     """`now`: monotonic s. Every `number` is the last change's that somebody knows of."""
 
-    snapshots: int
-    """How many were needed so far."""
+    @property
+    def snapshots(self) -> int:
+        """How many were needed so far."""
 
     @property
     def is_current(self) -> bool:
@@ -45,6 +46,9 @@ class Follower(Protocol):
 
     def start(self, now: float) -> None:
         """Fill the replica for the first time."""
+
+    def take_over(self, now: float) -> None:
+        """Fill the replica anew; what is in it, of another registrar, serves meanwhile."""
 
     def changed(self, number: int, records: bytes, start: int, now: float) -> None:
         """Take a `location.changed`; its packed list of records starts there."""
@@ -102,9 +106,12 @@ class StoreFollower:
         return self.is_current and self._silence.lasts_s(now) < SILENT_S
 
     def start(self, now: float) -> None:
+        self.take_over(now)
+        self._read(inf, is_start=True)
+
+    def take_over(self, now: float) -> None:
         self._silence.heard(now)
         self._begin()
-        self._read(inf, is_start=True)
 
     def changed(self, number: int, records: bytes, start: int, now: float) -> None:
         self._silence.heard(now)
@@ -232,11 +239,14 @@ class PageFollower:
         return self.is_current and self._silence.lasts_s(now) < SILENT_S
 
     def start(self, now: float) -> None:
-        self._silence.heard(now)
         kept = self._copy.load()
         if kept:
             self._replica.load(kept)
             self._is_old = True
+        self.take_over(now)
+
+    def take_over(self, now: float) -> None:
+        self._silence.heard(now)
         self._begin(now)
 
     def changed(self, number: int, records: bytes, start: int, now: float) -> None:
@@ -328,15 +338,15 @@ class Silence:
     """How long nothing has been heard from the registrar."""
 
     def __init__(self) -> None:
-        self._since = 0.0
+        self.since = 0.0
 
     def heard(self, now: float) -> None:
         """Something was."""
-        self._since = now
+        self.since = now
 
     def lasts_s(self, now: float) -> float:
         """Since when."""
-        return now - self._since
+        return now - self.since
 
     def notes(self, now: float, source: str) -> list[str]:
         """What people are to know; `source` is where the bindings come from."""

@@ -11,7 +11,14 @@ from switchboard.core.domains import canonical_host
 from switchboard.core.place import address_named
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.store import Snapshot
-from switchboard.registrar.user_table import UserTable, bindings_in, pack_users, users_in
+from switchboard.registrar.user_table import (
+    UserTable,
+    bindings_in,
+    pack_record,
+    pack_records,
+    pack_users,
+    users_in,
+)
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import format_hop
 from switchboard.sip.uri import SipUri
@@ -55,10 +62,23 @@ class Replica:
         if number != self.number + 1:
             return False
         taken = records[start:] if start else records
-        users = self._users.take(taken) if self._contacts is None else self._take_indexed(taken)
+        users = self._take(taken)
         self.number = number
         self.tell(users)
         return True
+
+    def anticipate(self, records: bytes, start: int) -> list[str]:
+        """Take what another registrar has changed, before the one that is followed tells it; whose bindings differ."""
+        taken = users_in(records[start:])
+        changed = [pack_record(user, found) for user, found in taken.items() if self._bindings(user) != found]
+        if not changed:
+            return []
+        users = self._take(pack_records(changed))
+        self.tell(users)
+        return users
+
+    def _take(self, records: bytes) -> list[str]:
+        return self._users.take(records) if self._contacts is None else self._take_indexed(records)
 
     def lookup(self, user: str, now_at: float) -> list[Binding]:
         """The valid bindings of `user` with SIP contacts, best q first, else as last refreshed."""

@@ -81,8 +81,9 @@ class SharedStore(SqliteStore):
         clock: Callable[[], float],
         make_link: Callable[[Remote], Link] = Link,
         patience_s: float = math.inf,
+        first: int = 0,
     ) -> None:
-        super().__init__(path)
+        super().__init__(path, first)
         self.conflicts = self.pushed = self.late = 0
         self._patience_s = patience_s
         self._executor = ThreadPoolExecutor(1, "puts")

@@ -102,13 +102,14 @@ SCHEMA = Schema(
 class SqliteStore:
     """The registrar's end: the only writer (see `store.Store`). `path` ":memory:" is for tests.
 
-    `series` tells this store of used nonces from one that took its place.
+    `series` tells this store of used nonces from one that took its place. `first`: changes get higher numbers.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, first: int = 0) -> None:
         """Open the store, or make it; what is damaged of it is mended. StoreError if the file cannot be used."""
         self.writing = Writing("registrations", "REGISTERs that change something are answered 503")
         self._path = path
+        self._first = first
         self._change: Change | None = None
         self._nonces: dict[bytes, bytes | None] = {}  # to be kept with the next commit
         self._names: list[str] = []  # in order, while pages are asked for
@@ -123,6 +124,14 @@ class SqliteStore:
             SCHEMA.mend(Path(self._path), str(error))
             self._database = self._open()
             self._load()
+        if self.number < first:
+            self._begin_at(first)
+
+    def _begin_at(self, first: int) -> None:
+        """Routers read the number of the last change in the file, too. What cannot be written is tried again."""
+        self.number = first
+        with suppress(NotWritten):
+            self._try_to(self._write_table)
 
     def _open_mended(self) -> sqlite3.Connection:
         """Put in place what was restored, mend what is damaged, and open the file."""
@@ -232,7 +241,8 @@ class SqliteStore:
         """Whether the file, which can be written again, has what is in memory; a new one gets that."""
         row = self._last_row()
         try:
-            if row == 0 and self.number and not was_copy:
+            if row < self._first or (row == 0 and self.number and not was_copy):
+                self.number = max(self.number, self._first)
                 self._try_to(self._write_table)
             elif was_copy or row != self.number:
                 self._load()
@@ -242,7 +252,7 @@ class SqliteStore:
         return True
 
     def _write_table(self) -> None:
-        """The file was taken away, and this one has nothing: write all that is in force as one row."""
+        """The file was taken away, or is new, and this one has nothing: write all that is in force as one row."""
         users = self.table.users()
         row = pack_records([pack_record(user, bindings_in(self.table.get(user))) for user in users])
         self._database.execute("INSERT INTO changes VALUES (?, ?)", (self.number, row))

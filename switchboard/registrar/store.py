@@ -3,13 +3,22 @@
 from collections.abc import Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from switchboard.codec import CodecError, list_head, pack, unpack_first
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.user_table import UserTable, pack_records
 from switchboard.storage.unusable import NotWritten, UnusableFile
 from switchboard.storage.writing import Writing
+
+NUMBERS: Final = 1 << 48
+"""The changes of registrar N are numbered from N * NUMBERS on: a number tells whose change it is."""
+
+
+def registrar_of(number: int) -> int:
+    """Whose change has this number."""
+    return number // NUMBERS
+
 
 Snapshot = tuple[int, dict[str, list[Binding]]]
 """The number of the last change, and all users who have bindings, with these."""

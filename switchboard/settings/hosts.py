@@ -68,12 +68,14 @@ class WorkerName:
         return (sys.executable, "-m", self.module, *self.arguments)
 
 
-def workers_of(component: Component, routers: int, streams: int = 1, edges: int = 1) -> list[WorkerName]:
-    """The workers of `component`; `routers`: how many instances router has. `streams`: edge-streams of each edge."""
+def workers_of(
+    component: Component, routers: int, streams: int = 1, edges: int = 1, registrars: int = 1
+) -> list[WorkerName]:
+    """The workers of `component`; `routers`, `registrars`: how many there are. `streams`: edge-streams of each edge."""
     if component is Component.EDGE:
         return [worker for edge in range(edges) for worker in workers_of_edge(edge, streams)]
-    instances = routers if component is Component.ROUTER else 1
-    return [WorkerName(str(component), instance) for instance in range(instances)]
+    several = {Component.ROUTER: routers, Component.REGISTRAR: registrars}
+    return [WorkerName(str(component), instance) for instance in range(several.get(component, 1))]
 
 
 def workers_of_edge(edge: int, streams: int = 1) -> list[WorkerName]:
@@ -82,12 +84,9 @@ def workers_of_edge(edge: int, streams: int = 1) -> list[WorkerName]:
     return [*(WorkerName(name, edge) for name in EDGE_WORKERS), *readers]
 
 
-ROUTER = str(Component.ROUTER)
+ROUTER, REGISTRAR = str(Component.ROUTER), str(Component.REGISTRAR)
 _LEAVING = re.compile(rf"{Component.ROUTER}\.(?:0|[1-9][0-9]?)")
 """A router beyond those that take new calls finishes what it has."""
-_HINTS = {
-    f"{Component.REGISTRAR}.0": "; a switchboard has one. Several switchboards may share a location (docs/LOCATION.md)"
-}
 _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 # RFC 1123 §2.1: no number ends a name.
 _HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*(?![0-9]+\Z){_LABEL}", re.IGNORECASE)
@@ -138,21 +137,32 @@ def listed_routers(hosts: Mapping[str, HostSettings]) -> int:
     return sum(name.startswith(f"{ROUTER}.") for host in hosts.values() for name in host.components)
 
 
-def place(hosts: Mapping[str, HostSettings], routers: int, streams: int = 1) -> dict[str, str]:
+def listed_registrars(hosts: Mapping[str, HostSettings]) -> int:
+    """How many registrars the hosts name, one by one (`registrar.0`), or each its only one (`registrar`)."""
+    names = (name for host in hosts.values() for name in host.components)
+    return sum(name == REGISTRAR or name.startswith(f"{REGISTRAR}.") for name in names)
+
+
+def place(
+    hosts: Mapping[str, HostSettings], routers: int, streams: int = 1, registrars: int = 1
+) -> dict[str, str]:
     """Return the host of each worker (`router.0`); ValueError, for people, if one has none or several."""
     _check_distinct(hosts)
     _check_edge(hosts)
     places: dict[str, str] = {}
-    edges = edge_hosts(hosts)
+    edges, of_registrars = edge_hosts(hosts), _hosts_of_registrars(hosts, registrars)
     for host, each in hosts.items():
         edge = edges.index(host) if host in edges else 0
-        for worker in _workers(each.components, host, routers, workers_of_edge(edge, streams)):
+        parts = {
+            Component.EDGE: list(map(str, workers_of_edge(edge, streams))),
+            Component.REGISTRAR: of_registrars.get(host, []),
+        }
+        for worker in _workers(each.components, host, routers, registrars, parts):
             if worker in places:
-                hint = _HINTS.get(worker, "")
-                raise ValueError(f"hosts: {worker} is on {places[worker]} and on {host}{hint}")
+                raise ValueError(f"hosts: {worker} is on {places[worker]} and on {host}")
             places[worker] = host
     leaving = sum(_LEAVING.fullmatch(worker) is not None for worker in places) - routers
-    needed = all_workers(routers + max(0, leaving), streams, max(1, len(edges)))
+    needed = all_workers(routers + max(0, leaving), streams, max(1, len(edges)), registrars)
     missing = [worker for worker in needed if worker not in places]
     if missing:
         raise ValueError(f"hosts: no host has {', '.join(missing)} among its components")
@@ -175,10 +185,24 @@ def standbys(places: Mapping[str, str], routers: int) -> dict[int, int]:
     return found
 
 
-def all_workers(routers: int, streams: int = 1, edges: int = 1) -> list[str]:
+def all_workers(routers: int, streams: int = 1, edges: int = 1, registrars: int = 1) -> list[str]:
     """Every worker without which a switchboard is not whole."""
     needed = (each for each in Component if each not in OPTIONAL)
-    return [str(worker) for component in needed for worker in workers_of(component, routers, streams, edges)]
+    counts = routers, streams, edges, registrars
+    return [str(worker) for component in needed for worker in workers_of(component, *counts)]
+
+
+def _hosts_of_registrars(hosts: Mapping[str, HostSettings], registrars: int) -> dict[str, list[str]]:
+    """What `registrar` means on each host: all of them, or one each, by the order of the hosts, as with edges."""
+    named = [host for host, each in hosts.items() if REGISTRAR in each.components]
+    everyone = list(map(str, workers_of(Component.REGISTRAR, 0, registrars=registrars)))
+    if len(named) < 2:
+        return dict.fromkeys(named, everyone)
+    if len(named) != registrars:
+        raise ValueError(
+            f"hosts: registrars is {registrars}, and {len(named)} hosts have a registrar: {', '.join(named)}"
+        )
+    return {host: [worker] for host, worker in zip(named, everyone, strict=True)}
 
 
 def _check_distinct(hosts: Mapping[str, HostSettings]) -> None:
@@ -200,11 +224,17 @@ def _check_edge(hosts: Mapping[str, HostSettings]) -> None:
 
 
 def _workers(
-    components: Iterable[str], host: str, routers: int, edge_workers: Iterable[WorkerName]
+    components: Iterable[str],
+    host: str,
+    routers: int,
+    registrars: int,
+    own: Mapping[Component, list[str]],
 ) -> Iterator[str]:
-    parts = {str(each): list(map(str, workers_of(each, routers))) for each in Component}
-    parts[Component.EDGE] = list(map(str, edge_workers))
-    parts |= {worker: [worker] for worker in parts[ROUTER]}
+    """`own`: what components are on this host that others may have, too."""
+    everyone = {each: list(map(str, workers_of(each, routers, registrars=registrars))) for each in Component}
+    singles = [*everyone[Component.REGISTRAR], *everyone[Component.ROUTER]]
+    parts = {str(each): own.get(each, workers) for each, workers in everyone.items()}
+    parts |= {worker: [worker] for worker in singles}
     for name in components:
         if _LEAVING.fullmatch(name):
             parts.setdefault(name, [name])

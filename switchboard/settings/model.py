@@ -28,7 +28,14 @@ from switchboard.core.dial_plan import DialPlan
 from switchboard.core.trunks import Trunk
 from switchboard.postgres.url import is_postgres
 from switchboard.settings.dialplan import DialPlanSettings, dial_plan
-from switchboard.settings.hosts import HostSettings, edge_hosts, listed_routers, place, standbys
+from switchboard.settings.hosts import (
+    HostSettings,
+    edge_hosts,
+    listed_registrars,
+    listed_routers,
+    place,
+    standbys,
+)
 from switchboard.settings.origin import PREFIX, Origins, SettingsError, explain, variable_of
 from switchboard.settings.password import parse_password_hash
 from switchboard.settings.run_dir import find_run_dir
@@ -37,6 +44,7 @@ from switchboard.settings.types import (
     ANY_CLASS,
     LOOPBACK,
     SCANNERS,
+    SQLITE,
     AccessSettings,
     Address,
     Algorithms,
@@ -68,12 +76,18 @@ from switchboard.settings.types import (
 __all__ = ["Settings", "SettingsError", "UserSettings", "allowed_values", "load_settings", "read_settings"]
 
 MAX_ROUTERS = 64
+MAX_REGISTRARS = 16
 DEFAULT_EXPIRES = 3600
 
 
 def _default_routers(data: Mapping[str, Any]) -> int:
     """As many as the hosts list one by one; else by the cores of this one."""
     return listed_routers(data.get("hosts", {})) or min(MAX_ROUTERS, max(1, len(os.sched_getaffinity(0)) - 1))
+
+
+def _default_registrars(data: Mapping[str, Any]) -> int:
+    """As many as the hosts have."""
+    return max(1, listed_registrars(data.get("hosts", {})))
 
 
 def _default_tcp_port(data: Mapping[str, Any]) -> int:
@@ -181,6 +195,9 @@ class Settings(BaseSettings):
     bus_port: int = _setting(7100, "the first of some 300 TCP ports, from 1024 to 65000", ge=1024, le=65000)
     keys_dir: OptionalDirectory = _setting(None, "a directory with the hosts' keys; empty: keys in data_dir")
     routers: int = _computed(_default_routers, "a number of workers from 1 to 64", ge=1, le=MAX_ROUTERS)
+    registrars: int = _computed(
+        _default_registrars, "a number of workers from 1 to 16", ge=1, le=MAX_REGISTRARS
+    )
     router_standby: bool = _setting(
         False, "true (calls that ring outlive the host of their router; needs hosts) or false"
     )
@@ -345,6 +362,12 @@ class Settings(BaseSettings):
     watchers: Literal["users", "all"] = _setting(
         "users", "users (only users may watch users) or all (anybody who may call them)"
     )
+    keep_messages_days: float = _setting(
+        0.0,
+        "days for which texts to users who are not there are kept, 0 (not at all) to 365",
+        ge=0.0,
+        le=365.0,
+    )
     log_level: LogLevel = _setting("info", "debug, info, warning or error")
     log_format: Literal["auto", "text", "json"] = _setting(
         "auto", "text (for people), json (for machines) or auto (text at a terminal and under honcho)"
@@ -397,6 +420,15 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _check_registrars(self) -> "Settings":
+        if self.registrars > 1 and self.location == SQLITE:
+            raise ValueError(
+                f"registrars is {self.registrars}, and location is a file, which one registrar has for itself: "
+                "several need a location on a server (redis://…, postgresql://…; docs/LOCATION.md)"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_hosts(self) -> "Settings":
         if not self.hosts:
             if self.router_standby:
@@ -407,11 +439,13 @@ class Settings(BaseSettings):
             raise ValueError(f"host {self.here!r} is not one of hosts ({known}): say which one this is")
         if "routers" not in self.model_fields_set and not listed_routers(self.hosts):
             raise ValueError("routers has to be set, because each of hosts would count its own cores")
-        places = place(self.hosts, self.routers, self.edge_streams)
+        places = place(self.hosts, self.routers, self.edge_streams, self.registrars)
         if self.router_standby and not standbys(places, self.routers):
             raise ValueError(
                 "router_standby needs a router on a host without edge, and one on another host than that"
             )
+        if places.get("presence.0", places["registrar.0"]) != places["registrar.0"]:
+            raise ValueError("hosts: presence has to be on the host of the registrar")
         if self.advertise and len(edge_hosts(self.hosts)) > 1:
             raise ValueError(
                 "advertise is one address, and there are several edges: set hosts.NAME.advertise"
@@ -587,6 +621,11 @@ class Settings(BaseSettings):
         return self.data_dir / "console.names"
 
     @property
+    def console_links_path(self) -> Path:
+        """Which users have a link to a page of their own."""
+        return self.data_dir / "console.links"
+
+    @property
     def api_tokens_path(self) -> Path:
         """The tokens of the console's JSON API, by their hashes."""
         return self.data_dir / "api.tokens"
@@ -605,6 +644,11 @@ class Settings(BaseSettings):
     def presence_path(self) -> Path:
         """Who watches whom, and what phones have published (SQLite)."""
         return self.data_dir / "presence.db"
+
+    @property
+    def messages_path(self) -> Path:
+        """Texts to users who are not there (SQLite)."""
+        return self.data_dir / "messages.db"
 
     @property
     def trunks_path(self) -> Path:

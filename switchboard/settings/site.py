@@ -87,7 +87,8 @@ def workers(component: Component, settings: Settings) -> list[WorkerName]:
 
 def lasting_workers(component: Component, settings: Settings) -> list[WorkerName]:
     """All workers of a component, without routers that are leaving."""
-    return workers_of(component, settings.routers, settings.edge_streams, len(edges(settings)))
+    counts = settings.routers, settings.edge_streams, len(edges(settings)), settings.registrars
+    return workers_of(component, *counts)
 
 
 def edges(settings: Settings) -> list[str]:
@@ -117,7 +118,16 @@ def host_of(worker: object, settings: Settings) -> str:
     """The host that runs `worker`; "" if there is only this one."""
     if not settings.hosts:
         return ""
-    return place(settings.hosts, settings.routers, settings.edge_streams)[str(worker)]
+    return _places(settings)[str(worker)]
+
+
+def has_registrar(settings: Settings) -> bool:
+    """Whether this host runs a registrar."""
+    return any(is_here(each, settings) for each in lasting_workers(Component.REGISTRAR, settings))
+
+
+def _places(settings: Settings) -> dict[str, str]:
+    return place(settings.hosts, settings.routers, settings.edge_streams, settings.registrars)
 
 
 def is_here(worker: object, settings: Settings) -> bool:
@@ -129,7 +139,7 @@ def standbys_of(settings: Settings) -> dict[int, int]:
     """Which router takes over the calls of which, when that one's host dies; none unless the settings want it."""
     if not settings.hosts or not settings.router_standby:
         return {}
-    return standbys(place(settings.hosts, settings.routers, settings.edge_streams), settings.routers)
+    return standbys(_places(settings), settings.routers)
 
 
 def leaving_routers(settings: Settings) -> list[int]:
@@ -138,7 +148,7 @@ def leaving_routers(settings: Settings) -> list[int]:
     With several hosts, those that are listed besides; else those whose directories are there.
     """
     if settings.hosts:
-        names = place(settings.hosts, settings.routers, settings.edge_streams)
+        names = _places(settings)
         numbers = [int(name.partition(".")[2]) for name in names if name.startswith(f"{Component.ROUTER}.")]
     else:
         found = {
@@ -152,6 +162,11 @@ def leaving_routers(settings: Settings) -> list[int]:
 def router_dir(number: int, settings: Settings) -> Path:
     """Where a router of this host keeps its state."""
     return settings.data_dir / f"router-{number}"
+
+
+def store_of(registrar: int, settings: Settings) -> Path:
+    """The bindings of a registrar of this host (SQLite)."""
+    return settings.data_dir / f"location-{registrar}.db" if registrar else settings.store_path
 
 
 def router_numbers(settings: Settings) -> list[int]:
@@ -179,18 +194,19 @@ def _is_wanted(optional: Component, settings: Settings) -> bool:
     on = {
         Component.CONSOLE: settings.console != OFF,
         Component.HISTORY: settings.history,
-        Component.PRESENCE: settings.presence,
+        Component.PRESENCE: settings.presence or settings.keep_messages_days > 0,
         Component.TRUNKS: bool(settings.trunks),
     }
     return on[optional] and (not settings.hosts or str(optional) in named)
 
 
 def _plan(settings: Settings) -> HostPlan:
-    placed = place(settings.hosts, settings.routers, settings.edge_streams)
+    placed = _places(settings)
     places = {worker: [host] for worker, host in placed.items()}
     parts = {str(each): hosts_of(each, settings) for each in components(settings)}
     needed = [str(each) for each in Component if each not in OPTIONAL]
     leaving = [f"{Component.ROUTER}.{number}" for number in leaving_routers(settings)]
+    more_registrars = list(map(str, lasting_workers(Component.REGISTRAR, settings)[1:]))
     optional, late = _owners(OPTIONAL - LATE), _owners(LATE)
     first = list(map(str, workers_of_edge(0, settings.edge_streams)))
     others = (workers_of_edge(edge, settings.edge_streams) for edge in range(1, len(edges(settings))))
@@ -202,6 +218,7 @@ def _plan(settings: Settings) -> HostPlan:
             *_routers_last(all_workers(settings.routers, settings.edge_streams), optional),
             *leaving,
             *late,
+            *more_registrars,
         ],
         places=parts | places,
         base_port=settings.bus_port,

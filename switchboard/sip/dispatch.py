@@ -22,7 +22,7 @@ from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
-from switchboard.sip.shares import SLOTS, call_id_sum, shares
+from switchboard.sip.shares import SLOTS, call_id_sum, record_sum, shares
 from switchboard.sip.uri import SipUri
 from switchboard.sip.via import Via
 
@@ -69,6 +69,7 @@ def looks_like_request(raw: bytes) -> bool:
 
 
 REGISTRAR: Final = -1
+"""The number of the first registrar among the peers of the edge; the next ones are below."""
 BRANCH_COOKIE: Final = "z9hG4bK"
 BRANCH_PREFIX: Final = BRANCH_COOKIE + "sb"
 MOST_NUMBERS: Final = 1000
@@ -81,13 +82,17 @@ _OWN_BRANCH = re.compile(rb"branch[ \t]*=[ \t]*" + BRANCH_PREFIX.encode() + rb"(
 
 
 class Dispatcher:
-    """Chooses among the `routers` that take new calls, by number, and the registrar; `owns` tells our own URIs.
+    """Chooses among the `routers` that take new calls, by number, and registrars; `owns` tells our own URIs.
 
-    `leaving`: the numbers of those that take none and finish what they have.
+    `leaving`: the numbers of those that take none and finish what they have. `registrars`: how many there are.
     """
 
     def __init__(
-        self, routers: Iterable[int], owns: Callable[[SipUri], bool], leaving: Iterable[int] = ()
+        self,
+        routers: Iterable[int],
+        owns: Callable[[SipUri], bool],
+        leaving: Iterable[int] = (),
+        registrars: int = 1,
     ) -> None:
         self.held: dict[int, int] = {}
         """Routers that hold calls which would go to another one, by `call_id_sum`."""
@@ -98,6 +103,10 @@ class Dispatcher:
         NO_WAY: who has the call by its Call-ID."""
         self.routers: frozenset[int] = frozenset()
         self.serve(routers)
+        self.registrars = registrars
+        self.registrar_table = bytearray(SLOTS)
+        """Which registrar has each slot."""
+        self.let_register(range(registrars))
         for number in {*self.routers, *leaving}:
             self.ways[number] = number
         self.own(owns)
@@ -107,13 +116,17 @@ class Dispatcher:
         self.routers = frozenset(routers)
         self.table[:] = shares(self.routers)
 
+    def let_register(self, registrars: Iterable[int]) -> None:
+        """Give REGISTERs to these from now on, at least one."""
+        self.registrar_table[:] = shares(frozenset(registrars))
+
     def own(self, owns: Callable[[SipUri], bool]) -> None:
         """Tell our own URIs by `owns` from now on."""
         self._owns = owns
         self._known: Cache[str, bool] = Cache(_KNOWN)
 
     def target(self, raw: bytes, index: bytes) -> int:
-        """Return the router's number, or `REGISTRAR`, for the scanned message."""
+        """Return the router's number, or `REGISTRAR` less that of the registrar, for the scanned message."""
         message = Message(raw, index)
         if message.status:
             start, end = message.top_via_span
@@ -122,9 +135,13 @@ class Dispatcher:
                 if way != NO_WAY:
                     return way
         elif raw.startswith(b"REGISTER ") and self.is_ours(message):
-            return REGISTRAR
+            return REGISTRAR if self.registrars == 1 else self._registrar_of(message)
         sum_ = call_id_sum(message.value(Header.CALL_ID) or b"")
         return self.held.get(sum_, self.table[sum_ % SLOTS])
+
+    def _registrar_of(self, message: Message) -> int:
+        sum_ = record_sum(message.value(Header.TO) or b"")
+        return REGISTRAR - self.registrar_table[sum_ % SLOTS]
 
     def is_ours(self, request: Message) -> bool:
         """Whether a scanned REGISTER is for our own domain, and goes nowhere else first."""

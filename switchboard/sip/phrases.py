@@ -6,6 +6,7 @@ REASON_PHRASES: Final = {
     100: "Trying",
     181: "Call Is Being Forwarded",
     200: "OK",
+    202: "Accepted",
     400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",

@@ -20,6 +20,15 @@ MOST_IN_SERVICE: Final = 256
 """Numbers of routers in service are below."""
 
 
+def record_sum(to: bytes) -> int:
+    """Return the number by which a registrar is chosen: of the address-of-record in a To.
+
+    Whoever takes a REGISTER is right. But two for one user that come at once are quicker at the same registrar.
+    """
+    uri = to[to.rfind(b"<") + 1 :]
+    return crc32(uri.partition(b">")[0].partition(b";")[0])
+
+
 def call_id_sum(call_id: bytes) -> int:
     """Return the number by which a Call-ID's router is chosen."""
     return crc32(call_id)

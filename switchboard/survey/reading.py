@@ -74,6 +74,11 @@ class Survey:
         """The sum of a counter over all instances of the worker `name`."""
         return sum(each.counters.get(counter, 0.0) for each in self.workers if each.name == name)
 
+    def most(self, name: str, counter: str) -> float:
+        """The highest of a counter of which each instance knows all."""
+        found = (each.counters.get(counter, 0.0) for each in self.workers if each.name == name)
+        return max(found, default=0.0)
+
 
 RESPONSE_CLASSES = tuple(f"{digit}xx" for digit in range(1, 7))
 _LOST = ("dropped", "failed", "bad_items", "bad_frames", "bad_casts")
@@ -234,8 +239,8 @@ def moment(before: Survey, after: Survey, calls: Sequence[Mapping[str, Any]]) ->
     return Moment(
         workers=[WorkerLine(each, by_worker[str(each)], waiting(each), lost(each)) for each in after.workers],
         rates=rates(before, after),
-        users=round(after.total("registrar", "users")),
-        bindings=round(after.total("registrar", "bindings")),
+        users=round(after.most("registrar", "users")),
+        bindings=round(after.most("registrar", "bindings")),
         calls=calls,
         not_up=after.not_up(),
         cannot_write=after.cannot_write(),

@@ -142,6 +142,13 @@ class Sender:
         if count:
             self._runs.append((count, items))
 
+    def put_to_edge(self, count: int, items: bytes) -> None:
+        """The same, but it leaves by edge-tx, whose tap shows it: for who has none."""
+        if self._phrasing is None:
+            self.put_packed(count, items)
+        else:
+            self._put_to_edge(self._translated(count, items))
+
     def put(self, item: Sequence[Any]) -> None:
         """Add an item that is not packed yet."""
         self.put_packed(1, codec.pack(item))

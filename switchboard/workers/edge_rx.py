@@ -30,7 +30,7 @@ from switchboard.settings.site import advertised, endpoints_of, leaving_routers
 from switchboard.sip.dispatch import Dispatcher
 from switchboard.transports.udp import UDP
 from switchboard.workers.arbiter import desk_for
-from switchboard.workers.held_calls import find_routers
+from switchboard.workers.held_calls import find_registrars, find_routers
 from switchboard.workers.run import run_actor
 
 try:
@@ -49,10 +49,10 @@ LOOK_AROUND_S = 10.0  # between two looks at the machine's addresses, which tell
 class EdgeRx(Actor):
     """Owns nothing: reads the UDP sockets that its parent holds, and the errors that wait at them.
 
-    Casts: sip.received to a router or the registrar, who tell by sip.taken how far they are;
+    Casts: sip.received to a router or a registrar, who tell by sip.taken how far they are;
     sip.undeliverable to a router;
-    sip.send (the pongs of RFC 5626, refusals) to edge-tx. source.registered of the registrar -> its filter.
-    router.beat of the routers -> who gets new calls.
+    sip.send (the pongs of RFC 5626, refusals) to edge-tx. source.registered of a registrar -> its filter.
+    router.beat of the routers -> who gets new calls; registrar.beat of several registrars -> who gets REGISTERs.
     Its tap shows what it received.
     """
 
@@ -72,34 +72,43 @@ class EdgeRx(Actor):
         leaving = leaving_routers(settings)
         self._leaving = frozenset(leaving)
         known = max([settings.routers, *(number + 1 for number in leaving)])
+        self._registers = [
+            PackedOutbox(context, inbox("registrar", number), "sip.received", KEPT, REGISTERS_EVERY_S)
+            for number in range(settings.registrars)
+        ]
         receivers = [
             *(
                 PackedOutbox(context, inbox("router", number), "sip.received", KEPT)
                 for number in range(known)
             ),
-            PackedOutbox(context, inbox("registrar"), "sip.received", KEPT, REGISTERS_EVERY_S),
+            *reversed(self._registers),
         ]
         self.outboxes: list[PackedOutbox] = [
             *receivers,
             PackedOutbox(context, inbox("edge-tx", instance), "sip.send"),
         ]
-        self._registers = receivers[-1]
-        self._dispatcher = Dispatcher(range(settings.routers), own_domains(settings).owns, leaving)
+        self._dispatcher = Dispatcher(
+            range(settings.routers), own_domains(settings).owns, leaving, settings.registrars
+        )
         self._batch_interval = BatchInterval(settings.tick_s, ENOUGH)
         self._taken = self._taken_registers = 0  # in this round
         self._next_look = time.monotonic() + LOOK_AROUND_S
         self._edge_filter = EdgeFilter(filter_policy(settings))
-        self._loads = Loads(receivers, self._edge_filter.admission_control, instance)
+        self._loads = Loads(receivers, self._edge_filter.admission_control, instance, settings.registrars)
         self._bad_items = 0
         self._ingress = Ingress(self._dispatcher, self._edge_filter, self.outboxes)
-        self._undeliverable = Undeliverable(UDP, self._sockets, receivers[:-1])
+        routers = receivers[: -settings.registrars]
+        self._undeliverable = Undeliverable(UDP, self._sockets, routers)
         owner = f"{self.name}.{instance}"
         taps = endpoints.listen(owner, SocketKind.PUBLISHER)
         self._tap = Tap(context, taps, owner, (each.peer for each in receivers))
         self.fast_path = self._make_fast_path()
-        peers = [each.peer for each in receivers[:-1]]
+        peers = [each.peer for each in routers]
         self._routers = find_routers(settings, context, self._dispatcher, peers, self._hand_on_rest)
         self._undeliverable.heir = self._routers.heir
+        self._registrars = find_registrars(
+            settings, self._dispatcher, [each.peer for each in self._registers], self._let_others_register
+        )
         self._arbiter = desk_for(settings, context, instance, peers)
         if self._arbiter:
             self._lead(self._arbiter.led)
@@ -116,12 +125,18 @@ class EdgeRx(Actor):
 
     def _hand_on_rest(self, router: int) -> None:
         """What a router that is away has not got goes to others."""
-        heir = self._routers.heir(router)
-        for packed in self.outboxes[router].take_back():
+        self._hand_on(self.outboxes[router], self._routers.heir(router))
+
+    def _let_others_register(self, registrar: int) -> None:
+        self._hand_on(self._registers[registrar], None)
+
+    def _hand_on(self, outbox: PackedOutbox, heir: int | None) -> None:
+        *receivers, _ = self.outboxes
+        for packed in outbox.take_back():
             item = codec.unpack(packed)
             if isinstance(item, list) and item[1]:  # no stamp, and scanned
                 number = self._dispatcher.target(item[2], item[1]) if heir is None else heir
-                self.outboxes[number].put(packed)
+                receivers[number].put(packed)
 
     def _make_fast_path(self) -> FastPath | None:
         if EdgePath is None:
@@ -158,6 +173,8 @@ class EdgeRx(Actor):
                 self._bad_items += not self._loads.take(name, stamp)
             case "router.beat", [int(router), bool(is_drained), bool(is_ready)]:
                 self._bad_items += not self._routers.hear(router, is_drained, is_ready)
+            case "registrar.beat", [int(registrar), bool(can_write)]:
+                self._bad_items += not self._registrars.hear(registrar, can_write)
             case "source.registered", list(sources):
                 for source in sources:
                     self._note_phone(source, now)
@@ -175,7 +192,12 @@ class EdgeRx(Actor):
         """The next look at the machine's addresses, what the tap has to tell, or the end of a flood."""
         due_at = self._arbiter.due_at if self._arbiter else math.inf
         return min(
-            self._next_look, self._tap.due_at, self._undeliverable.due_at, self._routers.next_at, due_at
+            self._next_look,
+            self._tap.due_at,
+            self._undeliverable.due_at,
+            self._routers.next_at,
+            self._registrars.next_at,
+            due_at,
         )
 
     def handle_timer(self, now: float) -> None:
@@ -183,6 +205,7 @@ class EdgeRx(Actor):
         self._tap.handle_timer(now)
         self._undeliverable.handle_timer(now)
         self._routers.handle_timer(now)
+        self._registrars.handle_timer(now)
         if self._arbiter:
             self._arbiter.handle_timer(now, self._lead)
         if now < self._next_look:
@@ -193,13 +216,15 @@ class EdgeRx(Actor):
 
     def peers(self) -> Iterable[Peer]:
         """Those that are to be there: routers that were leaving may have left."""
-        routers, others = self.outboxes[:-2], self.outboxes[-2:]
+        rest = len(self._registers) + 1
+        routers, others = self.outboxes[:-rest], self.outboxes[-rest:]
         staying = routers if self._routers.is_changing else routers[: self._settings.routers]
         return (each.peer for each in (*staying, *others))
 
     def notes(self) -> list[str]:
         """Who gets no new calls, and whether calls are led to routers that hold them."""
-        return [*self._routers.notes(), *(self._arbiter.notes() if self._arbiter else ())]
+        arbiter = self._arbiter.notes() if self._arbiter else ()
+        return [*self._routers.notes(), *self._registrars.notes(), *arbiter]
 
     def stats(self) -> dict[str, float]:
         """Those of the ingress, what its filter did not let pass, errors, and how late its peers are."""
@@ -210,6 +235,7 @@ class EdgeRx(Actor):
             **self._loads.stats(),
             "bad_items": self._bad_items,
             **self._routers.stats(),
+            **self._registrars.stats(),
             **(self._arbiter.stats() if self._arbiter else {}),
         }
 
@@ -246,12 +272,15 @@ class EdgeRx(Actor):
 
     def _drain(self, sock: socket.socket, now: float) -> None:
         self._loads.look(now)
-        held = self._registers.waiting
+        held = self._waiting_registers()
         taken = self._ingress.drain(sock, now)
-        self._taken_registers += self._registers.waiting - held
+        self._taken_registers += self._waiting_registers() - held
         self._taken += taken
         if taken:
             self._loads.stamp(taken)
+
+    def _waiting_registers(self) -> int:
+        return sum(each.waiting for each in self._registers)
 
 
 def filter_policy(settings: Settings) -> FilterPolicy:

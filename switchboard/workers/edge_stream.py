@@ -45,7 +45,7 @@ from switchboard.transports.listing import Description, describe, page
 from switchboard.transports.streams import Streams
 from switchboard.workers.arbiter import fence_for
 from switchboard.workers.edge_rx import ENOUGH, REGISTERS_INTERVALS, filter_policy
-from switchboard.workers.held_calls import find_routers
+from switchboard.workers.held_calls import find_registrars, find_routers
 from switchboard.workers.log_lines import EndedLog
 from switchboard.workers.run import run_actor
 
@@ -71,10 +71,10 @@ _TO_USER = re.compile(rb"\n(?:To|t)[ \t]*:[^\n]*?sips?:([^@>;\r\n]+)@", re.IGNOR
 class EdgeStream(Actor):
     """Reads and writes connections, which its parent keeps.
 
-    Casts: sip.received and sip.mark to routers and the registrar, who return the marks by sip.taken; sip.undeliverable
-    to a router; connection.closed to the registrar, connection.users from it; stream.restarted to all of them.
-    sip.send from routers, registrar and translator -> connections, at once and in order. router.beat of the routers ->
-    who gets new calls.
+    Casts: sip.received and sip.mark to routers and registrars, who return the marks by sip.taken; sip.undeliverable
+    to a router; connection.closed to registrars, connection.users from them; stream.restarted to all of them.
+    sip.send from routers, registrars and translator -> connections, at once and in order. router.beat of the routers ->
+    who gets new calls; registrar.beat of several registrars -> who gets REGISTERs.
     Questions: connections.list. Its tap shows what it received and sends.
     """
 
@@ -94,16 +94,30 @@ class EdgeStream(Actor):
         routers = [
             PackedOutbox(context, inbox("router", each), "sip.received", KEPT) for each in range(known)
         ]
-        registrar = PackedOutbox(context, inbox("registrar"), "sip.received", KEPT)
+        registrars = [
+            PackedOutbox(context, inbox("registrar", each), "sip.received", KEPT)
+            for each in range(settings.registrars)
+        ]
         self._receivers = [Receiver(each, overload(number), instance) for number, each in enumerate(routers)]
-        self._receivers.append(Receiver(registrar, overload(REGISTRAR), instance))
-        self._closed = Outbox(context, inbox("registrar"), "connection.closed", CLOSED_KEPT)
+        self._registers = [
+            Receiver(each, overload(REGISTRAR - number), instance) for number, each in enumerate(registrars)
+        ]
+        self._receivers += reversed(self._registers)
+        self._closed = [
+            Outbox(context, inbox("registrar", each), "connection.closed", CLOSED_KEPT)
+            for each in range(settings.registrars)
+        ]
         self._lost = [Outbox(context, inbox("router", each), "sip.undeliverable") for each in range(known)]
-        self.outboxes: list[Outbox] = [*routers, registrar, self._closed, *self._lost]
-        self._dispatcher = Dispatcher(range(settings.routers), own_domains(settings).owns, leaving)
+        self.outboxes: list[Outbox] = [*routers, *registrars, *self._closed, *self._lost]
+        self._dispatcher = Dispatcher(
+            range(settings.routers), own_domains(settings).owns, leaving, settings.registrars
+        )
         peers = [each.peer for each in routers]
         self._routers = find_routers(
             settings, context, self._dispatcher, peers, self._hand_on_rest, f"routers-stream-{instance}"
+        )
+        self._registrars = find_registrars(
+            settings, self._dispatcher, [each.peer for each in registrars], self._let_others_register
         )
         self._ingress = Ingress(
             self._dispatcher,
@@ -113,7 +127,7 @@ class EdgeStream(Actor):
         )
         owner = f"{self.name}.{instance}"
         taps = endpoints.listen(owner, SocketKind.PUBLISHER)
-        self._tap = Tap(context, taps, owner, (each.peer for each in (*routers, registrar)))
+        self._tap = Tap(context, taps, owner, (each.peer for each in (*routers, *registrars)))
         most_connections(settings.max_connections)  # the limit of open files may be that of a smaller process
         self._link = link or KeeperLink(settings.run_dir / NAME, instance % settings.edge_streams)
         self._batch_interval = BatchInterval(settings.tick_s, 2 * ENOUGH)  # what comes and what goes
@@ -156,6 +170,7 @@ class EdgeStream(Actor):
             REGISTERS_INTERVALS * self._settings.tick_s,
             self._is_bypassed,
             self._settings.max_message_bytes,
+            self._settings.registrars,
         )
         self._streams.parts.output.begin = path.begin
         return path
@@ -197,6 +212,8 @@ class EdgeStream(Actor):
                     self._keep_early(items)
             case "router.beat", [int(router), bool(is_drained), bool(is_ready)]:
                 self._bad_items += not self._routers.hear(router, is_drained, is_ready)
+            case "registrar.beat", [int(registrar), bool(can_write)]:
+                self._bad_items += not self._registrars.hear(registrar, can_write)
             case "connection.users", list(items):
                 for item in items:
                     self._name(item)
@@ -233,8 +250,8 @@ class EdgeStream(Actor):
         self._send_all(unpacked, time.monotonic())
 
     def notes(self) -> list[str]:
-        """What is to be known of the certificate, and of the routers."""
-        return [*self._channels.notes(), *self._routers.notes()]
+        """What is to be known of the certificate, of routers and registrars."""
+        return [*self._channels.notes(), *self._routers.notes(), *self._registrars.notes()]
 
     def next_deadline(self) -> float:
         """The next look around, the marks, the limits of time, what the tap has to tell."""
@@ -242,6 +259,7 @@ class EdgeStream(Actor):
         return min(
             self._next_look,
             self._routers.next_at,
+            self._registrars.next_at,
             self._fence.due_at if self._fence else math.inf,
             self._tap.due_at,
             self._streams.next_deadline(),
@@ -254,6 +272,7 @@ class EdgeStream(Actor):
         self._tap.handle_timer(now)
         self._streams.handle_timer(now)
         self._routers.handle_timer(now)
+        self._registrars.handle_timer(now)
         if self._fence:
             self._fence.handle_timer()
         if now >= self._next_look:
@@ -278,9 +297,9 @@ class EdgeStream(Actor):
 
     def peers(self) -> Iterable[Peer]:
         """Those that are to be there: routers that were leaving may have left."""
-        routers, (registrar,) = self._receivers[:-1], self._receivers[-1:]
+        routers = self._receivers[: -len(self._registers)]
         staying = routers if self._routers.is_changing else routers[: self._settings.routers]
-        return (each.outbox.peer for each in (*staying, registrar))
+        return (each.outbox.peer for each in (*staying, *self._registers))
 
     def stats(self) -> dict[str, float]:
         """Those of the connections, of the ingress and its filter, and how late the receivers are."""
@@ -295,6 +314,7 @@ class EdgeStream(Actor):
             "early_dropped": self._early_dropped,
             "unlogged": self._ended_log.unlogged,
             **self._routers.stats(),
+            **self._registrars.stats(),
             **(self._fence.stats() if self._fence else {}),
         }
 
@@ -314,7 +334,7 @@ class EdgeStream(Actor):
             self._is_told = True
             self._streams.forget_rest()
             if self._streams.generation:
-                for outbox in (*self._lost, self._closed):
+                for outbox in (*self._lost, *self._closed):
                     outbox.peer.send("stream.restarted", [self._instance])
             early, self._early = self._early, []
             self._send_all(early, now)
@@ -327,7 +347,7 @@ class EdgeStream(Actor):
 
     def pause_s(self) -> float:
         """A batch interval, under load; a longer one where REGISTERs come and nothing else."""
-        passed, registers = self._streams.passed, self._receivers[-1].put_count
+        passed, registers = self._streams.passed, sum(each.put_count for each in self._registers)
         taken, self._paused_for = passed - self._paused_for, passed
         taken_registers, self._paused_for_registers = registers - self._paused_for_registers, registers
         if not taken:
@@ -353,8 +373,13 @@ class EdgeStream(Actor):
 
     def _hand_on_rest(self, router: int) -> None:
         """What a router that is away has not taken goes to others: a phone does not repeat it over a connection."""
-        heir = self._routers.heir(router)
-        for packed in self._receivers[router].give_up():
+        self._let_others_take(self._receivers[router], self._routers.heir(router))
+
+    def _let_others_register(self, registrar: int) -> None:
+        self._let_others_take(self._registers[registrar], None)
+
+    def _let_others_take(self, receiver: Receiver, heir: int | None) -> None:
+        for packed in receiver.give_up():
             _, index, raw = codec.unpack(packed)
             if heir is not None:
                 self._receivers[heir].put(packed)
@@ -404,11 +429,11 @@ class EdgeStream(Actor):
         """
         if not raw.startswith(b"SIP/"):
             self._streams.failed += 1
-            self._closed.put([flow.pack()])
+            self._tell_closed(flow)
             self._tell_failed(flow, raw)
             return
         if raw.startswith(_SUCCESS):
-            self._closed.put([flow.pack()])
+            self._tell_closed(flow)
         self._send_to_via(raw, flow, now)
 
     def _look_who(self, connection: Connection, raw: bytes, now: float) -> None:
@@ -456,7 +481,12 @@ class EdgeStream(Actor):
             self._lost[number].put([flow.pack(), head[:1024]])
 
     def _tell_ended(self, connection: Connection) -> None:
-        self._closed.put([connection.flow.pack()])
+        self._tell_closed(connection.flow)
+
+    def _tell_closed(self, flow: Flow) -> None:
+        """Each of several registrars, since the one that bound somebody may be away."""
+        for outbox in self._closed:
+            outbox.put([flow.pack()])
 
     def _refuse(self, connection: Connection, error: ChannelError) -> None:
         """Answer a request that broke the rules of its channel, if it can be answered."""

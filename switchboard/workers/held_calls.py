@@ -1,4 +1,4 @@
-"""How the workers of the edge learn which routers are in service, and which hold calls for others."""
+"""How the workers of the edge learn which routers and registrars are in service, and which hold calls for others."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +10,7 @@ from switchboard.bus.peer import Peer
 from switchboard.bus.rpc import RpcGroup
 from switchboard.edge.held_calls import HeldCalls
 from switchboard.edge.in_service import GIVEN_UP_S, InService
+from switchboard.edge.registrars import Registrars
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, host_of, is_here, leaving_routers, standbys_of
 from switchboard.sip.dispatch import Dispatcher
@@ -55,3 +56,18 @@ def find_routers(
     )
     found.start(time.monotonic())
     return found
+
+
+def find_registrars(
+    settings: Settings, dispatcher: Dispatcher, peers: Sequence[Peer], gone: Callable[[int], None]
+) -> Registrars:
+    """Return what keeps `dispatcher` up to date. `peers`: the registrars by number."""
+
+    def tell_gone(registrar: int) -> None:
+        structlog.get_logger().warning(f"registrar.{registrar} is away: its users go to the other registrars")
+        gone(registrar)
+
+    if len({host_of(f"registrar.{each}", settings) for each in range(settings.registrars)}) > 1:
+        for peer in peers:
+            peer.give_up_after(GIVEN_UP_S)
+    return Registrars(dispatcher, lambda number: peers[number].is_connected, tell_gone)

@@ -1,5 +1,6 @@
 """The registrar: binds the contacts of the users (RFC 3261 §10) and tells the routers of every change."""
 
+import math
 import os
 import select
 import time
@@ -24,6 +25,7 @@ from switchboard.clock import GRACE_S, SteadyClock, boot_id, describe
 from switchboard.codec import CodecError, list_at
 from switchboard.core.gruu import Gruus
 from switchboard.core.overload import read_stamp
+from switchboard.edge.in_service import BEAT_EVERY_S
 from switchboard.registrar.connections import Connections
 from switchboard.registrar.grace import Grace
 from switchboard.registrar.listing import USERS_A_PAGE, Wanted
@@ -31,7 +33,8 @@ from switchboard.registrar.rebind import RegistrarPolicy
 from switchboard.registrar.rules import Registrar
 from switchboard.registrar.shared import SharedStore
 from switchboard.registrar.sqlite import SqliteStore
-from switchboard.registrar.store import Change, Conflict, Late
+from switchboard.registrar.store import NUMBERS, Change, Conflict, Late
+from switchboard.registrar.user_table import pack_records, users_in
 from switchboard.settings.local import own_domains
 from switchboard.settings.location import load_location, location_of
 from switchboard.settings.model import Settings, SettingsError, load_settings
@@ -42,6 +45,7 @@ from switchboard.settings.site import (
     endpoints_of,
     is_here,
     router_numbers,
+    store_of,
 )
 from switchboard.storage.mending import reports
 from switchboard.storage.unusable import NotWritten
@@ -52,7 +56,13 @@ from switchboard.workers.log_lines import BindingLog, FailureLog
 from switchboard.workers.reception import RECEIVED_HEAD, Rest, make_reception, rest_of
 from switchboard.workers.rule_register import RuleRegister
 from switchboard.workers.run import run_actor
-from switchboard.workers.user_register import PAGES_KEPT, UserRegister, make_authenticator
+from switchboard.workers.user_register import (
+    PAGES_KEPT,
+    FollowedUsers,
+    KnownUsers,
+    UserRegister,
+    make_authenticator,
+)
 
 GATHER_S = 0.04
 """From one commit to the next under load: a sync to the disk costs as much CPU as forty REGISTERs."""
@@ -60,7 +70,7 @@ PATIENCE_S = 0.05
 """A batch, and all else, waits this long for a shared location. A server that is well takes 1 to 5 ms."""
 AWAY_S = 1.0
 """A location that takes longer is away: REGISTERs are refused until it answers."""
-_CHANGED = frames.head("location.changed")
+_CHANGED, _LEARNED = frames.head("location.changed"), frames.head("location.learned")
 TELL_EVERY_S = 1.0
 """Between two announcements of the last change's number; expired bindings are looked for as often."""
 PURGED_AT_ONCE = 300
@@ -73,20 +83,22 @@ class RegistrarService(Actor):
     """Owns the bindings; they are on disk before routers hear of them and before a response leaves.
 
     Casts: sip.received from edge-rx -> sip.send to edge-tx, or sip.translate to the translator without its tables;
-    sip.taken and source.registered to edge-rx. connection.closed from edge-stream; stream.restarted from it ->
-    connection.users.
+    sip.taken and source.registered to edge-rx; registrar.beat to the edge, if there are several registrars.
+    connection.closed from edge-stream; stream.restarted from it -> connection.users.
     location.wanted from a router of another host -> location.page.
     users.wanted -> users.page, rules.wanted -> rules.page.
-    Events: location.changed, location.number, location.clock for routers of other hosts, users.number, rules.number.
-    Questions: location.list, location.remove, auth.failing, user.*, rules.*.
+    Events: location.changed; of several registrars: location.learned; location.number, location.clock for routers of
+    other hosts, users.number, rules.number.
+    Questions: location.list, location.remove, auth.failing, user.*, rules.*. The first registrar has users and rules.
     """
 
     name = "registrar"
 
     def __init__(self, settings: Settings, context: BusContext, instance: int) -> None:
         endpoints = endpoints_of(settings)
+        self._instance = instance
         self._clock = clock_of(settings)
-        self._store = open_store(settings, self._clock)
+        self._store = open_store(settings, self._clock, instance)
         self._failures, self._failure_log = Failures(), FailureLog()
         self._binding_log = BindingLog(time.monotonic())
         key = load_or_make_key(settings.auth_key_path)
@@ -122,16 +134,19 @@ class RegistrarService(Actor):
             for number in router_numbers(settings)
             if not is_here(f"router.{number}", settings)
         }
-        self._users = UserRegister(settings, context, self._publisher, self._authenticator)
-        self._rules = RuleRegister(settings, context, self._publisher, self._is_known)
-        self.outboxes = [
-            *self._sender.outboxes,
-            *self._sources,
-            *self._pages.values(),
-            *self._users.outboxes,
-            *self._rules.outboxes,
-        ]
-        self.writings = [self._store.writing, self._users.writing, self._rules.writing]
+        self._learned = _CHANGED if settings.registrars == 1 else _LEARNED
+        self._users: KnownUsers = (
+            FollowedUsers(settings, context, instance, self._authenticator)
+            if instance
+            else UserRegister(settings, context, self._publisher, self._authenticator)
+        )
+        self._rules = None if instance else RuleRegister(settings, context, self._publisher, self._is_known)
+        self._page_boxes = [*self._sources, *self._pages.values(), *self._users.outboxes]
+        self.writings = [self._store.writing, *self._users.writings]
+        if self._rules is not None:
+            self._page_boxes += self._rules.outboxes
+            self.writings.append(self._rules.writing)
+        self.outboxes = [*self._sender.outboxes, *self._page_boxes]
         self._gathering = BatchInterval(GATHER_S)
         self._frames: list[bytes] = []
         self._late: tuple[Late, list[bytes], list[bytes]] | None = None
@@ -143,8 +158,12 @@ class RegistrarService(Actor):
         self._life = os.urandom(4).hex()
         self._next_telling = self._next_try = self._next_purge = self._next_unbinding = 0.0
         self._next_naming = 0.0
+        self._next_beat = math.inf if settings.registrars == 1 else 0.0
         self._bad_items = 0
-        self._files = settings.store_path, settings.users_path, settings.rules_path
+        self._files = (
+            store_of(instance, settings),
+            *([] if instance else [settings.users_path, settings.rules_path]),
+        )
         for report in reports(*self._files):
             structlog.get_logger().warning(str(report))
 
@@ -154,13 +173,14 @@ class RegistrarService(Actor):
         return Grace(self._store, doubt, boot_id()) if doubt and self._store.fd is None else None
 
     def subscriptions(self, endpoints: Endpoints) -> list[str]:
-        """The translator's tables."""
-        return [endpoints.publisher("translator")]
+        """The translator's tables; the first registrar's users, for another one."""
+        first = [endpoints.publisher("registrar")] if self._instance else []
+        return [endpoints.publisher("translator"), *first]
 
     def subscribed(self, sockets: Sequence[zmq.Socket[bytes]]) -> None:
-        """Its tap is another's business."""
-        for each in sockets:
-            each.subscribe(frames.head(TABLES))
+        """The tap is another's business."""
+        for each, subject in zip(sockets, (TABLES, "users.number"), strict=False):
+            each.subscribe(frames.head(subject))
 
     def receive_frame(self, frame: bytes) -> int | None:
         """Gather a round's sip.received."""
@@ -188,7 +208,12 @@ class RegistrarService(Actor):
             case "users.wanted", list(items):
                 for item in items:
                     self._bad_items += not self._users.send_page(item)
-            case "rules.wanted", list(items):
+            case "users.number", [str(series), int(number)]:
+                self._bad_items += not self._users.told(series, number)
+            case "users.page", list(pages):
+                for page in pages:
+                    self._bad_items += not self._users.take_page(page)
+            case "rules.wanted", list(items) if self._rules is not None:
                 for item in items:
                     self._bad_items += not self._rules.send_page(item)
             case "sip.mark", [int(stream), float(stamp)]:
@@ -291,22 +316,33 @@ class RegistrarService(Actor):
             outbox.flush()
         while (stamp := self._reception.take_stamp()) is not None:
             edge = read_stamp(stamp)[0] % len(self._edge_rx)
-            self._edge_rx[edge].send("sip.taken", [f"{self.name}.0", stamp])
+            self._edge_rx[edge].send("sip.taken", [f"{self.name}.{self._instance}", stamp])
 
     def _note_source(self, source: bytes) -> None:
         """Every edge is to know the phone: it may go to another one."""
         for outbox in self._sources:
             outbox.put([source])
 
-    def _publish(self, change: Change | None = None) -> None:
+    def _publish(self, change: Change | None = None, head: bytes = _CHANGED) -> None:
         """Tell the routers, also of what others have changed before."""
-        for each in [*self._store.take_changes(), *([change] if change else [])]:
-            if each.records:
-                self._publisher.send_frame(_CHANGED + each.pack())
+        for each in self._store.take_changes():
+            self._learn(each)
+        if change and change.records:
+            self._publisher.send_frame(head + change.pack())
+
+    def _learn(self, change: Change) -> None:
+        """Others have bound these users. Of several registrars each has to unbind them if the connection ends."""
+        self._publisher.send_frame(self._learned + change.pack())
+        if self._learned is _CHANGED:
+            return
+        for user, bindings in users_in(pack_records(change.records)).items():
+            for each in bindings:
+                if each.flow:
+                    self._connections.bound(user, each.flow)
 
     def next_deadline(self) -> float:
         """The next announcement, of which the first is at once, or what the sender has to do, or the next try."""
-        deadline = min(self._next_telling, self._next_purge, self._sender.due_at)
+        deadline = min(self._next_telling, self._next_purge, self._sender.due_at, self._next_beat)
         if self._connections.is_waiting:
             deadline = min(deadline, self._next_unbinding)
         if self._late:
@@ -332,11 +368,19 @@ class RegistrarService(Actor):
             self._look_at_clock()
             more = not (self._grace or self._store.writing.error) and self._purge()
             self._next_purge = now + (PURGE_PAUSE_S if more else TELL_EVERY_S)
+        if now >= self._next_beat:
+            self._beat(now)
         if now < self._next_telling:
             return
         self._next_telling = now + TELL_EVERY_S
         self._reception.purge(now)
         self._tell_numbers()
+
+    def _beat(self, now: float) -> None:
+        """Tell the edge that this one of several registrars is there, and whether it can write."""
+        self._next_beat = now + BEAT_EVERY_S
+        for peer in (*self._edge_rx, *self._sender.stream_peers):
+            peer.send("registrar.beat", [self._instance, not self._store.writing.error])
 
     def _give_grace(self, grace: Grace) -> None:
         with suppress(NotWritten):
@@ -363,7 +407,7 @@ class RegistrarService(Actor):
             with self._store.expiring() as change:
                 more = self._registrar.purge(self._clock.at(), PURGED_AT_ONCE)
             self._is_purging = more and bool(change.records)
-            self._publish(change)
+            self._publish(change, self._learned)  # of several registrars each sees it for itself
         return more
 
     def _unbind(self, now: float) -> None:
@@ -390,7 +434,8 @@ class RegistrarService(Actor):
         if self._store.writing.error:
             self._store.try_again()
         self._users.try_again()
-        self._rules.try_again()
+        if self._rules is not None:
+            self._rules.try_again()
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """Routers that begin to listen, and what others have changed in the store."""
@@ -399,7 +444,7 @@ class RegistrarService(Actor):
             watched[self._store.fd] = self._hear_store
         if self._users.fd is not None:
             watched[self._users.fd] = self._hear_users
-        if self._rules.fd is not None:
+        if self._rules is not None and self._rules.fd is not None:
             watched[self._rules.fd] = self._hear_rules
         return watched
 
@@ -414,7 +459,8 @@ class RegistrarService(Actor):
         self._users.tell()
 
     def _hear_rules(self, _now: float) -> None:
-        self._rules.tell()
+        if self._rules is not None:
+            self._rules.tell()
 
     def _greet(self, _now: float) -> None:
         """A router that has just come may have missed a change; it hears at once which is the last."""
@@ -426,7 +472,7 @@ class RegistrarService(Actor):
             self._publisher.send("location.clock", [self._clock.at()])
         self._publisher.send("location.number", [self._store.number])
         self._users.tell()
-        self._rules.tell()
+        self._hear_rules(0.0)
 
     def pause_s(self) -> float:
         """What is left of GATHER_S while REGISTERs come so fast that a commit is worth the wait."""
@@ -452,7 +498,7 @@ class RegistrarService(Actor):
         self._sender.flush()
         if not (self._frames or self._late):
             self._marks.give_back()  # behind the answers, on their way: with the mark they have arrived
-        for pages in (*self._sources, *self._pages.values(), *self._users.outboxes, *self._rules.outboxes):
+        for pages in self._page_boxes:
             pages.flush()
         self._greet(0.0)
 
@@ -463,11 +509,11 @@ class RegistrarService(Actor):
 
         auth.failing; user.*: see `UserRegister`; rules.*: see `RuleKeeper`. A user's rules go before the user does.
         """
-        if question == "user.remove" and isinstance(body, str):
+        if self._rules is not None and question == "user.remove" and isinstance(body, str):
             self._rules.forget(body)
         if question.startswith("user."):
             return self._users.answer(question, body)
-        if question.startswith("rules."):
+        if self._rules is not None and question.startswith("rules."):
             return self._rules.answer(question, body)
         if question == "auth.failing":
             return self._authenticator.failing.often() if self._authenticator else []
@@ -548,7 +594,7 @@ class RegistrarService(Actor):
             **self._store.stats(),
             "users": users,
             "bindings": bindings,
-            "rules": len(self._rules),
+            **({"rules": len(self._rules)} if self._rules is not None else {}),
             "displaced": self._registrar.displaced,
             "displaced_unlogged": self._binding_log.unlogged,
             "connections.dropped": self._connections.dropped,
@@ -567,7 +613,8 @@ class RegistrarService(Actor):
         """Let go of the store and the peers."""
         self._store.close()
         self._users.close()
-        self._rules.close()
+        if self._rules is not None:
+            self._rules.close()
         self._publisher.close()
         self._sender.close()
         for each in self._edge_rx:
@@ -576,12 +623,13 @@ class RegistrarService(Actor):
             outbox.close()
 
 
-def open_store(settings: Settings, clock: SteadyClock) -> SqliteStore:
-    """The store that the settings name. StoreError; SettingsError without what it needs."""
+def open_store(settings: Settings, clock: SteadyClock, instance: int = 0) -> SqliteStore:
+    """The store that the settings name, of this registrar. StoreError; SettingsError without what it needs."""
     location = location_of(settings, clock.at)
     if location is None:
         return SqliteStore(settings.store_path)
-    return SharedStore(settings.store_path, location, clock.at, patience_s=PATIENCE_S)
+    path, first = store_of(instance, settings), NUMBERS * instance
+    return SharedStore(path, location, clock.at, patience_s=PATIENCE_S, first=first)
 
 
 def _wanted(patterns: dict[str, Any]) -> Wanted:

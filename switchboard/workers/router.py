@@ -4,7 +4,7 @@ import secrets
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,6 @@ import zmq
 from switchboard.auth.authenticator import Trusted
 from switchboard.auth.failures import Failures
 from switchboard.auth.keys import load_or_make_key
-from switchboard.auth.user_store import UserStore, read_page
 from switchboard.bus import frames
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
@@ -28,7 +27,7 @@ from switchboard.codec import CodecError, list_head, pack
 from switchboard.core.authorization import Admission
 from switchboard.core.call_plan import Planner
 from switchboard.core.commands import Delegated
-from switchboard.core.delegation import EventPolicy
+from switchboard.core.delegation import Either, EventPolicy
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.domains import parse_networks
 from switchboard.core.environment import Environment
@@ -44,9 +43,10 @@ from switchboard.core.timers import TimerValues
 from switchboard.core.transaction_log import Store
 from switchboard.core.transactions import TransactionLayer
 from switchboard.edge.in_service import BEAT_EVERY_S
-from switchboard.presence.reception import DELEGATED, PACKAGES
+from switchboard.presence.reception import DELEGATED, PACKAGES, WANTED_S
 from switchboard.registrar import rule_store
 from switchboard.registrar.follower import Follower, PageFollower, StoreFollower
+from switchboard.registrar.following import Following
 from switchboard.registrar.replica import Replica
 from switchboard.registrar.rule_keeper import RULES_A_READING
 from switchboard.registrar.rule_replica import RuleReplica
@@ -64,6 +64,7 @@ from switchboard.settings.site import (
     endpoints_of,
     is_here,
     router_dir,
+    store_of,
 )
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow
@@ -81,17 +82,19 @@ from switchboard.workers.leaving import LOOK_S, Leaving
 from switchboard.workers.log_lines import FailureLog
 from switchboard.workers.media_link import make_media_link, make_relays
 from switchboard.workers.own_requests import AnswerBoxes
-from switchboard.workers.user_register import USERS_A_READING, make_authenticator
+from switchboard.workers.user_register import QUESTIONS_KEPT, follow_users, make_authenticator
 
 if TYPE_CHECKING:
     from switchboard._native.engine import FastPath
 
 _RECEIVED, _CHANGED = frames.head("sip.received"), frames.head("location.changed")
-QUESTIONS_KEPT = 1
+_CHANGES = _CHANGED, frames.head("location.learned")
 REQUESTS_KEPT = 5000
 """For the presence worker, while it is away."""
 TELL_EVERY_S = 0.25
 """Between two frames to the journal: the events are in the log, and the journal commits no more often."""
+TELL_LAMPS_EVERY_S = 0.05
+"""The same while somebody watches who is in a call."""
 LOOK_AROUND_S = 10.0
 """Between two looks at the machine's addresses."""
 
@@ -132,6 +135,7 @@ class RouterService(Actor):
         if Component.PRESENCE in components(settings):
             self._delegated = Outbox(context, endpoints.inbox("presence"), DELEGATED, REQUESTS_KEPT)
             self.outboxes.append(self._delegated)
+        self._calls_wanted_until = 0.0
         owner = f"router.{instance}"
         self._answer_boxes = AnswerBoxes(context, endpoints, self.outboxes)
         self._marks = Marks(owner, self._sender.stream_outboxes)
@@ -143,7 +147,7 @@ class RouterService(Actor):
         self._authenticator = make_authenticator(
             settings, self._key, issuer, self._log.nonces, self._failures
         )
-        self._users = self._follow_users(context, endpoints)
+        self._users = self._follow_users(context)
         self._rules = RuleReplica()
         self._rule_follower = self._follow_rules(context, endpoints)
         self._source_address = SourceAddresses(settings)
@@ -151,6 +155,7 @@ class RouterService(Actor):
             self._source_address, partial(serve_names, may_be_private=settings.private_names)
         )
         self._replica = Replica()
+        self._heard: zmq.Socket[bytes] | None = None
         self._follower = self._make_follower(context, endpoints)
         self._caps = self._make_caps()
         self._edge_here = edge_here(settings)
@@ -178,14 +183,28 @@ class RouterService(Actor):
         self._take_over()
 
     def subscriptions(self, endpoints: Endpoints) -> list[str]:
-        """The registrar's changes, and the translator's tables."""
-        return [endpoints.publisher("registrar"), endpoints.publisher("translator")]
+        """The changes of the registrars, and the translator's tables."""
+        registrars = range(self._settings.registrars)
+        return [
+            *(endpoints.publisher("registrar", each) for each in registrars),
+            endpoints.publisher("translator"),
+        ]
 
     def subscribed(self, sockets: Sequence[zmq.Socket[bytes]]) -> None:
-        """All that the registrar publishes; the translator's tap is another's business."""
-        registrar, translator = sockets
-        registrar.subscribe(b"")
+        """All that the registrar publishes; of others their own changes. The translator's tap is another's business."""
+        *self._registrars, translator = sockets
         translator.subscribe(frames.head(TABLES))
+        self._registrars[0].subscribe(frames.head("users.number"))
+        for each in self._registrars:
+            each.subscribe(_CHANGED)
+        following = self._follower
+        self._hear_registrar(following.registrar if isinstance(following, Following) else 0)
+
+    def _hear_registrar(self, registrar: int) -> None:
+        if self._heard is not None:
+            self._heard.unsubscribe(b"")
+        self._heard = self._registrars[registrar]
+        self._heard.subscribe(b"")
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """Names that were resolved, and the tap."""
@@ -196,10 +215,11 @@ class RouterService(Actor):
         """Take what stays packed: datagrams, if the core has them so, and changes of the bindings."""
         if frame.startswith(_RECEIVED):
             return self._core.receive(frame, len(_RECEIVED), time.monotonic(), self._clock.at())
-        if not frame.startswith(_CHANGED):
+        head = next((each for each in _CHANGES if frame.startswith(each)), None)
+        if head is None:
             return None
         try:
-            number, start = Change.split(frame, len(_CHANGED))
+            number, start = Change.split(frame, len(head))
             self._follower.changed(number, frame, start, time.monotonic())
         except CodecError:
             return None
@@ -240,6 +260,8 @@ class RouterService(Actor):
                 self._bad_items += not self._sender.take_tables(tables, now)
             case "call.acknowledged", [str(series), int(number)]:
                 self._log.acknowledge(series, number, now)
+            case "calls.wanted", [] if self._delegated is not None:
+                self._calls_wanted_until = now + WANTED_S
             case "call.held", [str(series)]:
                 self._log.held(series, now)
             case _:
@@ -449,6 +471,7 @@ class RouterService(Actor):
             "answers_withheld": self._core.proxy.env.answers.withheld,
             "auth_unlogged": self._failure_log.unlogged,
             "snapshots": self._follower.snapshots,
+            **self._following(),
             "lag_ms": round(self._caps.overload.lag_s * 1e3, 1),
             "events_waiting": self._log.events.waiting,
             "events_dropped": self._log.events.dropped,
@@ -456,6 +479,12 @@ class RouterService(Actor):
             "log_entries": len(self._log),
             "log_unwritten_bytes": self._log.keyed.unwritten,
         }
+
+    def _following(self) -> dict[str, float]:
+        following = self._follower
+        if not isinstance(following, Following):
+            return {}
+        return {"registrar_followed": following.registrar, "registrar_changes": following.changes}
 
     def _qualifying(self) -> dict[str, float]:
         qualifier = self._core.proxy.qualifier
@@ -483,14 +512,30 @@ class RouterService(Actor):
         return self._log.keyed
 
     def _make_follower(self, context: BusContext, endpoints: Endpoints) -> Follower:
-        if is_here("registrar.0", self._settings):
-            return StoreFollower(self._replica, self._settings.store_path)
-        registrar = Outbox(context, endpoints.inbox("registrar"), "location.wanted", QUESTIONS_KEPT)
-        self.outboxes.append(registrar)
+        everyone = range(self._settings.registrars)
+        asked = {
+            each: Outbox(context, endpoints.inbox("registrar", each), "location.wanted", QUESTIONS_KEPT)
+            for each in everyone
+            if not is_here(f"registrar.{each}", self._settings)
+        }
+        self.outboxes += asked.values()
+        make = partial(self._follow, asked, self._open_copy() if asked else None)
+        if len(everyone) == 1:
+            return make(0)
+        order = sorted(everyone, key=lambda each: (each in asked, (each - self._instance) % len(everyone)))
+        return Following(self._replica, order, make, self._hear_registrar)
+
+    def _open_copy(self) -> BindingsCopy:
         copy = BindingsCopy(router_dir(self._instance, self._settings) / "bindings")
         self.writings = [*self.writings, copy.writing]
+        return copy
+
+    def _follow(self, asked: Mapping[int, Outbox], copy: BindingsCopy | None, registrar: int) -> Follower:
+        if copy is None or registrar not in asked:
+            return StoreFollower(self._replica, store_of(registrar, self._settings))
+        outbox = asked[registrar]
         return PageFollower(
-            self._replica, copy, lambda after: registrar.put([self._instance, after]), self._clock.at
+            self._replica, copy, lambda after: outbox.put([self._instance, after]), self._clock.at
         )
 
     def _make_caps(self) -> Caps:
@@ -503,17 +548,15 @@ class RouterService(Actor):
             64 * settings.t1_s,
         )
 
-    def _follow_users(self, context: BusContext, endpoints: Endpoints) -> RecordFollower | None:
+    def _follow_users(self, context: BusContext) -> RecordFollower | None:
         if self._authenticator is None:
             return None
-        users, settings = self._authenticator.verifier.users, self._settings
-        if is_here("registrar.0", settings):
-            read = partial(read_page, settings.users_path, at_most=USERS_A_READING)
-            return RecordStoreFollower(users, read)
-        registrar = Outbox(context, endpoints.inbox("registrar"), "users.wanted", QUESTIONS_KEPT)
-        self.outboxes.append(registrar)
-        copy = UserStore(router_dir(self._instance, settings) / "users.db")
-        return RecordPageFollower(users, copy, lambda after: registrar.put([self._instance, after]))
+        copy = router_dir(self._instance, self._settings) / "users.db"
+        follower, asked = follow_users(
+            self._authenticator.verifier.users, self._settings, context, self._instance, copy
+        )
+        self.outboxes += asked
+        return follower
 
     def _follow_rules(self, context: BusContext, endpoints: Endpoints) -> RecordFollower:
         settings = self._settings
@@ -533,7 +576,8 @@ class RouterService(Actor):
             self._replica,
             DialogSeals(self._key),
             open_relay=settings.relay == "open",
-            users=settings.users,
+            users=self._known_users(),
+            keeps_messages=self._keeps_messages,
             trusted=Trusted(settings.trusted),
             failures=self._failures,
             keeps_identity=settings.identity_headers == "all",
@@ -577,9 +621,20 @@ class RouterService(Actor):
         return core
 
     def _make_events(self) -> EventPolicy | None:
-        if self._delegated is None:
+        if self._delegated is None or not self._settings.presence:
             return None
         return EventPolicy(PACKAGES, self._authenticator.verifier.users if self._authenticator else None)
+
+    @property
+    def _keeps_messages(self) -> bool:
+        return self._delegated is not None and self._settings.keep_messages_days > 0
+
+    def _known_users(self) -> Container[str]:
+        """Those who are users though nobody has ever registered as them."""
+        named, authenticator = self._settings.users, self._authenticator
+        if authenticator is None or not self._keeps_messages:
+            return named
+        return Either(named, authenticator.verifier.users)
 
     def _users_to_ask(self) -> list[str]:
         return share_of(self._replica.users(), self._instance, self._settings.routers)
@@ -619,13 +674,19 @@ class RouterService(Actor):
 
     def _tell_journal(self, now: float) -> None:
         """Many events in one frame: what comes after a quiet time is told at once, the rest gathers."""
-        self._next_telling = now + TELL_EVERY_S
+        lamps = self._delegated.peer if self._delegated and now < self._calls_wanted_until else None
+        self._next_telling = now + (TELL_LAMPS_EVERY_S if lamps else TELL_EVERY_S)
         events = self._log.events
         if self._tells_clock and events.has_news:
             self._journal.send("clock.told", [self._instance, self._log.series, self._clock.at()])
         while True:
             count, octets, last = events.take(now)
-            if not count or not self._journal.send_frame(self._happened + list_head(count) + octets):
+            if not count:
+                return
+            frame = self._happened + list_head(count) + octets
+            if lamps:
+                lamps.send_frame(frame)
+            if not self._journal.send_frame(frame):
                 return
             events.told(last, now)
 

@@ -1,15 +1,18 @@
-"""The users at a worker: the registrar's book, changed by commands and the console, and what proves who somebody is."""
+"""The users at a worker: the first registrar's book, changed by commands and the console; what proves who is who."""
 
 import secrets
 import time
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
 
 import structlog
 
 from switchboard.auth.authenticator import Authenticator, Trusted, Verifier
 from switchboard.auth.failures import Failures
 from switchboard.auth.nonce import Nonces, Replays
+from switchboard.auth.user_store import UserStore, read_page
 from switchboard.auth.users import Entry, Users
 from switchboard.bus.context import BusContext
 from switchboard.bus.outbox import Outbox
@@ -17,8 +20,10 @@ from switchboard.bus.peer import Publisher
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here, router_numbers
 from switchboard.settings.users import open_users
-from switchboard.storage.records import StoreFollower
+from switchboard.sip.dispatch import REGISTRAR
+from switchboard.storage.records import Follower, PageFollower, StoreFollower
 from switchboard.storage.unusable import UnusableFile
+from switchboard.storage.writing import Writing
 
 
 def make_authenticator(
@@ -45,8 +50,119 @@ PAGES_KEPT = 2
 """For a router that is away; it asks again."""
 
 
+QUESTIONS_KEPT = 1
+
+
+def follow_users(
+    users: Users, settings: Settings, context: BusContext, asker: int, copy: Path
+) -> tuple[Follower, list[Outbox]]:
+    """Return what keeps `users` as the first registrar has them, and how that is asked if it is on another host.
+
+    `asker`: a router's number, or REGISTRAR less that of a registrar. `copy`: the file of its own that it then has.
+    """
+    if is_here("registrar.0", settings):
+        return StoreFollower(users, partial(read_page, settings.users_path, at_most=USERS_A_READING)), []
+    asked = Outbox(context, endpoints_of(settings).inbox("registrar"), "users.wanted", QUESTIONS_KEPT)
+    return PageFollower(users, UserStore(copy), lambda after: asked.put([asker, after])), [asked]
+
+
+class KnownUsers(Protocol):
+    """The users as a registrar has them, its own or those of another registrar."""
+
+    @property
+    def outboxes(self) -> Sequence[Outbox]: ...
+    @property
+    def writings(self) -> Sequence[Writing]: ...
+    @property
+    def fd(self) -> int | None:
+        """Readable when others have changed users."""
+
+    def has(self, user: str) -> bool:
+        """Whether there is a user of this name."""
+
+    def send_page(self, item: Any) -> bool:
+        """Answer a `users.wanted`; False if it is none."""
+
+    def answer(self, question: str, body: Any) -> Any:
+        """Answer questions about users. NotWritten; LookupError."""
+
+    def tell(self) -> None:
+        """Take in what has changed, and tell the routers."""
+
+    def told(self, series: str, number: int) -> bool:
+        """Take a `users.number`; False: nobody may send one."""
+
+    def take_page(self, item: list[Any]) -> bool:
+        """Take an item of `users.page`; False: nobody was asked for one."""
+
+    def try_again(self) -> None:
+        """See whether users can be written again, if they could not be."""
+
+    def notes(self) -> list[str]:
+        """What people are to know."""
+
+    def close(self) -> None:
+        """Let go of the store."""
+
+
+class FollowedUsers:
+    """Those of the first registrar, as another one of the switchboard knows them. See `KnownUsers`."""
+
+    writings: Sequence[Writing] = ()
+    fd = None
+
+    def __init__(
+        self, settings: Settings, context: BusContext, instance: int, authenticator: Authenticator | None
+    ) -> None:
+        self.outboxes: Sequence[Outbox] = ()
+        self._users = authenticator.verifier.users if authenticator else None
+        self._follower: Follower | None = None
+        if self._users is not None:
+            copy = settings.data_dir / f"users-{instance}.db"
+            self._follower, self.outboxes = follow_users(
+                self._users, settings, context, REGISTRAR - instance, copy
+            )
+            self._follower.start()
+
+    def has(self, user: str) -> bool:
+        return self._users is not None and user in self._users
+
+    def send_page(self, item: Any) -> bool:  # noqa: ARG002
+        return False
+
+    def answer(self, question: str, body: Any) -> Any:
+        """user.known."""
+        if question == "user.known" and isinstance(body, str):
+            return self.has(body)
+        raise LookupError(question)
+
+    def tell(self) -> None:
+        """The first registrar does."""
+
+    def told(self, series: str, number: int) -> bool:
+        if self._follower:
+            self._follower.told(series, number)
+        return self._follower is not None
+
+    def take_page(self, item: list[Any]) -> bool:
+        if self._follower:
+            self._follower.take_page(item)
+        return self._follower is not None
+
+    def try_again(self) -> None:
+        """Nothing is written but a copy."""
+
+    def notes(self) -> list[str]:
+        return [self._follower.failure] if self._follower and self._follower.failure else []
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
 class UserRegister:
     """Owns the store of users; a change is on disk before the command hears of it, and in force at once.
+
+    The first registrar has it. See `KnownUsers`.
 
     Questions: user.put, user.remove, user.known, user.list. Tells routers the last change's number (users.number).
     """
@@ -62,6 +178,7 @@ class UserRegister:
         self.path = settings.users_path
         self._store = open_users(settings, follows=True)
         self.writing = self._store.writing
+        self.writings = [self.writing]
         if self._store.was_exposed:
             structlog.get_logger().warning(
                 "users.db could be read by others, and is closed to them now: if others use this machine, "
@@ -69,10 +186,14 @@ class UserRegister:
             )
         self._told_joined = 0
         self._publisher = publisher
+        askers = {
+            **{number: ("router", number) for number in router_numbers(settings)},
+            **{REGISTRAR - number: ("registrar", number) for number in range(1, settings.registrars)},
+        }
         self._pages = {
-            number: Outbox(context, endpoints.inbox("router", number), "users.page", PAGES_KEPT)
-            for number in router_numbers(settings)
-            if authenticator and not is_here(f"router.{number}", settings)
+            asker: Outbox(context, endpoints.inbox(*worker), "users.page", PAGES_KEPT)
+            for asker, worker in askers.items()
+            if authenticator and not is_here("{}.{}".format(*worker), settings)
         }
         self._users = authenticator.verifier.users if authenticator else None
         if self._users is not None:
@@ -98,8 +219,8 @@ class UserRegister:
     def send_page(self, item: Any) -> bool:
         """Answer a `users.wanted`; False if it is none."""
         match item:
-            case [int(router), int(after)] if router in self._pages:
-                self._pages[router].put(self._store.page(after, USERS_A_PAGE).to_wire())
+            case [int(asker), int(after)] if asker in self._pages:
+                self._pages[asker].put(self._store.page(after, USERS_A_PAGE).to_wire())
                 return True
         return False
 
@@ -141,6 +262,12 @@ class UserRegister:
                 "users of users.db were put into the database", users=joined - self._told_joined
             )
             self._told_joined = joined
+
+    def told(self, series: str, number: int) -> bool:  # noqa: ARG002
+        return False
+
+    def take_page(self, item: list[Any]) -> bool:  # noqa: ARG002
+        return False
 
     def try_again(self) -> None:
         """See whether users can be written again, if they could not be."""

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from switchboard.bus import frames
 from switchboard.bus.context import BusContext
 from switchboard.console.feed import DROPPED, MOST, WAITING, Feed, Happening, Listener, Registrations, TooMany
 from switchboard.registrar.binding import Binding
+from switchboard.registrar.store import NUMBERS
 from switchboard.settings.model import Settings
 
 NEWS = Happening("call.began", {})
@@ -52,3 +54,23 @@ def test_registrations_begin_change_and_end() -> None:
     assert told(2, one, other) == [("registration.changed", "sip:a@h1"), ("registration.began", "sip:a@h2")]
     assert told(3, other) == [("registration.ended", "sip:a@h1"), ("registration.changed", "sip:a@h2")]
     assert told(5) == [("registrations.missed", ""), ("registration.ended", "sip:a@h2")]
+
+
+def test_of_several_registrars_one_is_heard_and_another_when_that_is_silent() -> None:
+    registrations = Registrations()
+
+    def take(registrar: int, number: int, now: float, subject: str = "location.learned") -> list[str]:
+        binding = Binding(f"sip:{number}@h", 1.0, 2e9)
+        body: list[object] = [registrar * NUMBERS + number]
+        if subject != "location.number":
+            body.append([["a", [binding.to_wire()]]])
+        news = registrations._take(frames.pack(subject, body), now)
+        return [each.kind for each in news]
+
+    assert take(0, 1, 10.0) == ["registration.began"]
+    assert take(1, 7, 10.5) == []
+    assert take(0, 1, 12.0, "location.number") == []
+    assert take(1, 8, 14.0) == []
+    assert take(0, 2, 14.0) == ["registration.ended", "registration.began"]
+    assert take(1, 9, 17.0)[0] == "registrations.missed"
+    assert take(0, 3, 17.1) == []

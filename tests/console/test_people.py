@@ -13,7 +13,8 @@ from switchboard.auth.digest import SHA256, make_ha1
 from switchboard.auth.user_store import UserStore
 from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcError
-from switchboard.console.people import BadUser, People
+from switchboard.console.bad_user import BadUser
+from switchboard.console.people import People
 from switchboard.settings.model import Settings
 
 LENKA = "sip:lenka@10.0.0.7:5060"

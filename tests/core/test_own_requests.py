@@ -146,6 +146,19 @@ def test_to_a_binding(board: Board) -> None:
     assert [each.status for each in answers(board)] == [480]
 
 
+def test_to_a_gruu(board: Board) -> None:
+    """Some phones have theirs as their Contact."""
+    params = ';+sip.instance="<urn:uuid:1>"'
+    gruu = f"sip:lenka@{HOST};gr=urn:uuid:1"
+    board.bind("lenka", "sip:lenka@10.0.0.13:5060", CONTACT, params=params)
+    send(board, wanted(gruu, method="NOTIFY", user="lenka"))
+    sent = only(board.sent())
+    assert (sent.to, sent.message.uri) == (("10.0.0.12", 5060), gruu)
+    board.bind("lenka")
+    send(board, wanted(gruu, method="NOTIFY", user="lenka"))
+    assert [each.status for each in answers(board)] == [480]
+
+
 def test_by_its_route(board: Board) -> None:
     send(board, wanted(CONTACT, "Route: <sip:10.9.0.4;lr>, <sip:10.9.0.5;lr>", method="NOTIFY"))
     sent = only(board.sent())

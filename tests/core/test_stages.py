@@ -362,6 +362,27 @@ class TestElsewhere:
         assert len(call(board)) == (status == 181)
         assert board.statuses() == [100, status]
 
+    def test_the_dialog_of_a_stranger_with_who_was_called_elsewhere(self) -> None:
+        board = board_with({"lenka": UserRules(always="sip:eva@192.0.2.7")})
+        (sent,) = call(board)
+        contact = "Contact: <sip:eva@192.0.2.7>"
+        board.receive(response(sent.message, 200, tag="e", lines=(contact,)), sent.to)
+        answered = board.answers()[-1].message
+        routes = tuple(f"Route: {value}" for value in answered.values("record-route"))
+        for number, method in enumerate(("ACK", "BYE"), 1):
+            ending = request(
+                method,
+                "sip:eva@192.0.2.7",
+                branch=f"z9hG4bKc{number}",
+                cseq=number,
+                lines=routes,
+                source=CALLER,
+                caller="sip:eva@elsewhere.example",
+                to_tag="e",
+            )
+            board.receive(ending, CALLER)
+        assert methods(board) == [("ACK", sent.to), ("BYE", sent.to)]
+
     def test_privacy_of_the_history(self) -> None:
         board = board_with({"lenka": UserRules(always="sip:eva@192.0.2.7")}, diverts=True)
         (sent,) = call(board, CALLEE, "Privacy: history")

@@ -78,6 +78,50 @@ def test_twins_agree(number: int) -> None:
         agree(data)
 
 
+RECORDS = (
+    b"<sip:b@h>",
+    b" sip:b@h ",
+    b'"B <x>" <sip:b@h;transport=udp> ; x=">"',
+    b"sip:b@h;tag=<1",
+    b"<sip:b@h",
+    b"B\r\n <sip:b@h>",
+    b"<>",
+    b"",
+    b"<sip:\xff@h>",
+)
+
+
+@needs_compiled_core
+@pytest.mark.parametrize("serving", [(0, 1, 2), (2,), (0, 1)])
+def test_twins_agree_on_the_registrar(serving: tuple[int, ...]) -> None:
+    benches = [Bench(each, registrars=3) for each in (Ingress, IngressInPython)]
+    users = [b"<sip:%d@h>" % number for number in range(100)]
+    for bench in benches:
+        bench.dispatcher.let_register(serving)
+        for to in (*RECORDS, *users):
+            raw = register(b"sip:10.0.0.1").replace(b"<sip:b@h>", to)
+            for data in (raw, *mutations(raw, 5, seed=len(to))):
+                bench.ingress.take(data, udp("10.0.0.11", 5060, "10.0.0.1"), 100.0)
+    compiled, reference = (bench.outcome() for bench in benches)
+    assert compiled == reference
+    of_registrars = [len(box) for box in reversed(reference[0][ROUTERS:-1])]
+    assert [number for number, count in enumerate(of_registrars) if count > 10] == list(serving)
+
+
+@pytest.mark.parametrize("make", [Ingress, IngressInPython])
+def test_a_registrar_that_is_late_refuses_its_own_users_only(
+    make: type[Ingress] | type[IngressInPython],
+) -> None:
+    bench = Bench(make, registrars=2)
+    for at in (99.0, 99.5, 100.0):
+        bench.edge_filter.admission_control.overload(REGISTRAR - 1).note(10.0, at)
+    for number in range(100):
+        raw = asked(b"REGISTER", b"<sip:%d@h>" % number).replace(b"Call-ID: c", b"Call-ID: %d" % number)
+        bench.ingress.take(raw, udp("10.0.0.11", 5060, "10.0.0.1"), 100.0)
+    *_, second, first, answers = (len(box.items) for box in bench.boxes)
+    assert (second, first + answers, first > 10, answers > 10) == (0, 100, True, True)
+
+
 @needs_compiled_core
 @pytest.mark.parametrize("number", range(len(MESSAGES)))
 def test_twins_agree_while_the_set_of_routers_changes(number: int) -> None:

@@ -455,6 +455,33 @@ def test_another_request() -> None:
     ]
 
 
+def test_a_text_that_was_kept() -> None:
+    wire = Wire()
+    wire.comes(LUKAS, request("MESSAGE"))
+    wire.leaves(LUKAS, response(202, "Accepted", method="MESSAGE"))
+    kept = "No phone took it: the switchboard keeps it, and has told so (202)."
+    assert explain(wire.seen).sentences == [
+        "lukas sent MESSAGE to lenka.",
+        kept,
+        "It was not tried again yet.",
+    ]
+    wire.leaves(LENKA, request("MESSAGE"))
+    assert explain(wire.seen).sentences[1:] == [kept, "It was tried 1 times since."]
+    wire.comes(LENKA, response(200, "OK", method="MESSAGE"))
+    sentences = explain(wire.seen).sentences
+    assert sentences[:2] == ["lukas sent MESSAGE to lenka.", kept]
+    assert sentences[2].startswith("lenka got it ")
+
+
+def test_a_text_that_a_phone_accepts_was_not_kept() -> None:
+    wire = Wire()
+    wire.comes(LUKAS, request("MESSAGE"))
+    wire.leaves(LENKA, request("MESSAGE"))
+    wire.comes(LENKA, response(202, "Accepted", method="MESSAGE"))
+    wire.leaves(LUKAS, response(202, "Accepted", method="MESSAGE"))
+    assert explain(wire.seen).sentences[-1] == "The answer was 202 Accepted."
+
+
 @given(st.lists(st.tuples(st.sampled_from(Direction), st.binary(max_size=80), st.integers(0, 14))))
 def test_whatever_was_seen_is_explained(pieces: list[tuple[Direction, bytes, int]]) -> None:
     whole = call()

@@ -37,7 +37,7 @@ def reception(*answers: Answer | Exception) -> tuple[Reception, Script]:
 
 
 def item(raw: bytes = RAW) -> list[object]:
-    return [udp(*LUKAS, "10.0.0.1").pack(), scan(raw), raw, "lukas", "lukas"]
+    return [udp(*LUKAS, "10.0.0.1").pack(), scan(raw), raw, "lukas", "lukas", 0]
 
 
 def response(answer: bytes | None) -> Message:

@@ -3,7 +3,15 @@
 import pytest
 from pydantic import ValidationError
 
-from switchboard.settings.hosts import HostSettings, all_workers, edge_hosts, listed_routers, place, standbys
+from switchboard.settings.hosts import (
+    HostSettings,
+    all_workers,
+    edge_hosts,
+    listed_registrars,
+    listed_routers,
+    place,
+    standbys,
+)
 
 
 def host(address: str, *components: str, **more: object) -> HostSettings:
@@ -54,12 +62,37 @@ def test_listed_routers() -> None:
 
 
 @pytest.mark.parametrize(
+    ("alpha", "beta", "expected"),
+    [
+        ((), ("registrar",), ["beta", "beta"]),
+        (("registrar",), ("registrar",), ["alpha", "beta"]),
+        (("registrar.1",), ("registrar.0",), ["beta", "alpha"]),
+    ],
+)
+def test_several_registrars(alpha: tuple[str, ...], beta: tuple[str, ...], expected: list[str]) -> None:
+    hosts = {
+        "alpha": host("10.0.0.1", "edge", "translator", "router", *alpha),
+        "beta": host("10.0.0.2", "journal", *beta),
+    }
+    places = place(hosts, 1, registrars=2)
+    assert [places["registrar.0"], places["registrar.1"]] == expected
+    assert listed_registrars(hosts) == len(alpha + beta)
+    assert places.keys() == set(all_workers(1, registrars=2))
+
+
+@pytest.mark.parametrize(
     ("hosts", "routers", "reason"),
     [
         ({"alpha": TWO["alpha"]}, 2, "no host has registrar.0, router.0, journal.0 among its components"),
         (TWO, 3, "no host has router.2 among its components"),
         (TWO | {"gamma": host("10.0.0.3", "journal")}, 2, "journal.0 is on beta and on gamma"),
-        (TWO | {"gamma": host("10.0.0.3", "registrar")}, 2, "Several switchboards may share a location"),
+        (
+            TWO | {"gamma": host("10.0.0.3", "registrar")},
+            2,
+            "registrars is 1, and 2 hosts have a registrar: beta",
+        ),
+        (TWO | {"gamma": host("10.0.0.3", "registrar.0")}, 2, "registrar.0 is on beta and on gamma"),
+        (TWO | {"gamma": host("10.0.0.3", "registrar.1")}, 2, "there is no component 'registrar.1'"),
         (TWO | {"gamma": host("10.0.0.2", "journal")}, 2, "beta and gamma have the same address 10.0.0.2"),
         (
             TWO | {"gamma": host("10.0.0.3", "router.3")},

@@ -129,6 +129,12 @@ def test_replicas_are_for_redis() -> None:
         Settings(location="postgresql://h/d", location_wait_replicas=1)
 
 
+def test_several_registrars_need_a_location_that_they_share() -> None:
+    with pytest.raises(ValueError, match="registrars is 2, and location is a file, which one registrar has"):
+        Settings(registrars=2)
+    assert Settings(registrars=2, location="redis://h").registrars == 2
+
+
 def test_algorithms_of_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
     set_variables(monkeypatch, {"USERS": '{"eva": {"auth_algorithms": "MD5"}, "jan": {"language": "sk"}}'})
     chosen = load_settings().algorithms_of

@@ -98,6 +98,15 @@ def test_routers_that_are_leaving_are_listed_among_several_hosts(tmp_path: Path)
     assert plans[0].owners == plans[1].owners
 
 
+def test_presence_reads_the_registrars_file(tmp_path: Path) -> None:
+    alpha = {**HOSTS["alpha"], "components": (*HOSTS["alpha"]["components"], "presence")}
+    with pytest.raises(ValueError, match="presence has to be on the host of the registrar"):
+        Settings(data_dir=tmp_path, hosts=HOSTS | {"alpha": alpha}, host="alpha", presence=True)  # type: ignore[arg-type]
+    beta = {**HOSTS["beta"], "components": (*HOSTS["beta"]["components"], "presence")}
+    spread = Settings(data_dir=tmp_path, hosts=HOSTS | {"beta": beta}, host="alpha", presence=True)  # type: ignore[arg-type]
+    assert "presence on beta" in parents(spread)
+
+
 def test_all_hosts_agree_on_the_ports(tmp_path: Path) -> None:
     plans = [endpoints_of(settings(tmp_path, here)).plan for here in HOSTS]
     assert plans[0]

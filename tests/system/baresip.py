@@ -29,6 +29,7 @@ class Baresip:
     """The phone of `user` on the host `host`; registered inside the `with` block. One call at a time.
 
     It registers over `transport`; with `outbound` over TCP, twice, as an instance with two flows.
+    It watches the user `friend`, and publishes that it is there.
     """
 
     def __init__(
@@ -41,20 +42,24 @@ class Baresip:
         *,
         outbound: bool = False,
         password: str = "none",
+        friend: str = "",
     ) -> None:
         self.user = user
         self.address = lan.addresses[host]
         self.uri = f"sip:{user}@{HUB}"
         self._command = lan.command(host, "baresip", "-4", "-f", str(home))
         home.mkdir()
-        module = "module uuid.so\n" if outbound else ""
-        (home / "config").write_text(_CONFIGURATION.format(home=home) + module)
+        modules = "module uuid.so\n" if outbound else ""
+        modules += "module_app contact.so\nmodule_app presence.so\n" if friend else ""
+        (home / "config").write_text(_CONFIGURATION.format(home=home) + modules)
         flows = _OUTBOUND.format(hub=HUB) if outbound else ""
+        flows += ";pubint=600" if friend else ""
         port = ":5061" if transport == "tls" else ""
         (home / "accounts").write_text(
             f"<{self.uri}{port};transport={transport}>;auth_pass={password};regint=600{flows}\n"
         )
-        (home / "contacts").touch()
+        friends = f'"{friend}" <sip:{friend}@{HUB}>;presence=p2p\n' if friend else ""
+        (home / "contacts").write_text(friends)
         self._running: Console | None = None
 
     def __enter__(self) -> "Baresip":
@@ -66,6 +71,10 @@ class Baresip:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._console.close("/quit")
+
+    def wait_seen(self, user: str, status: str) -> None:
+        """It has been told this of a user whom it watches: Online, Offline, Busy."""
+        self._console.ask("/contacts", rf"{status}\S*\s+.*sip:{user}@")
 
     def call(self, user: str) -> None:
         """Place a call, without waiting for an answer of any kind."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from system.console import Console
+from system.harness import wait_until
 from system.lan import HUB, Lan
 
 _SPEECH = "/usr/share/sounds/linphone/hello16000.wav"
@@ -34,7 +35,13 @@ reg_identity=sip:{user}@{registrar}
 reg_route={route}
 reg_sendregister=1
 reg_expires=600
-publish=0
+publish={publishes}
+"""
+_FRIEND = """\
+[friend_0]
+url="{friend}" <sip:{friend}@{registrar}>
+pol=accept
+subscribe=1
 """
 _TRUST = """\
 root_ca={authority}
@@ -57,6 +64,7 @@ class Linphone:
     `outbound_proxy` all its requests go to the switchboard, not only those for its domain or its dialogs.
     `domain`: the switchboard's address. `password`: what it shows where it is asked for one in `realm`. It registers
     over `transport`; with TLS it wants a certificate of `authority` (PEM). `listens_on_tcp`: at its port of UDP, too.
+    It watches the user `friend`, and publishes that it is there.
     """
 
     def __init__(
@@ -75,6 +83,7 @@ class Linphone:
         transport: str = "udp",
         authority: Path | None = None,
         listens_on_tcp: bool = False,
+        friend: str = "",
     ) -> None:
         self.user = user
         self._domain = domain
@@ -86,6 +95,7 @@ class Linphone:
             user=user,
             address=self.address,
             registrar=domain,
+            publishes=int(bool(friend)),
             ring_s=ring_s,
             max_calls=max_calls,
             route=f"<sip:{domain};transport={transport};lr>" if outbound_proxy else "",
@@ -96,6 +106,8 @@ class Linphone:
             trust=_TRUST.format(authority=authority) if authority else "",
             named="" if transport == "udp" else f";transport={transport}",
         )
+        if friend:
+            self._configuration += _FRIEND.format(friend=friend, registrar=domain)
         if password:
             self._configuration += _PASSWORD.format(user=user, password=password, realm=realm)
         self._command = self._prepare(lan, home)
@@ -115,6 +127,11 @@ class Linphone:
         """Register (again); returns when the registrar has said 200."""
         self._console.say(f"register {self.uri} sip:{self._domain} none")
         self.wait_registered()
+
+    def wait_seen(self, user: str, status: str) -> None:
+        """It has been told this of a user whom it watches: open, closed, away, busy."""
+        told = f'We are notified that ["{user}" <sip:{user}@{self._domain}>] has presence [{status}]'
+        wait_until(lambda: told in self._log.read_text(errors="replace"), f"{told} in the log of {self.user}")
 
     def unregister(self) -> None:
         """Remove the registration; does not wait for the registrar."""

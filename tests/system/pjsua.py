@@ -17,7 +17,7 @@ class Pjsua:
     """The phone of `user` on the host `host`; registered inside the `with` block. One call at a time.
 
     It registers over `transport`; with TLS it wants a certificate of `authority` (PEM). Without `outbound` it does
-    as if it knew no RFC 5626.
+    as if it knew no RFC 5626. `publishes`: what `publish` says, and else that it is there.
     """
 
     def __init__(
@@ -31,6 +31,7 @@ class Pjsua:
         outbound: bool = True,
         authority: Path | None = None,
         password: str = "",
+        publishes: bool = False,
     ) -> None:
         home.mkdir()
         self.user = user
@@ -39,6 +40,7 @@ class Pjsua:
         words = ["--server", HUB, "--user", user, "--transport", transport, "--log", str(self._log)]
         words += ["--password", password] if password else []
         words += ["--outbound"] if outbound else []
+        words += ["--publishes"] if publishes else []
         words += ["--authority", str(authority)] if authority else []
         self._command = lan.command(host, sys.executable, "-P", str(PROGRAM), *words)
         self._running: Console | None = None
@@ -101,6 +103,18 @@ class Pjsua:
         """The call is up, and voice comes."""
         self.wait_confirmed()
         self._console.ask("heard", r"heard [1-9]")
+
+    def watch(self, user: str) -> None:
+        """Watch whether `user` is there."""
+        self._console.say(f"watch {user}")
+
+    def publish(self, activity: str) -> None:
+        """Publish what its user does: away, busy, here."""
+        self._console.say(f"publish {activity}")
+
+    def wait_seen(self, user: str, status: str, activity: str = "here") -> None:
+        """It has been told this of a user: Online or Offline; here, away or busy."""
+        self._console.wait(rf"buddy .*sip:{user}@\S+ ACTIVE {status} {activity}\b")
 
     def hang_up(self) -> None:
         """End the call."""

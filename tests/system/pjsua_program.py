@@ -15,6 +15,8 @@ HANDLE_MS = 20
 TONE = (350, 440, 1000)
 """Two frequencies in Hz, and how long they last in ms."""
 
+ACTIVITIES = {"away": pj.PJRPID_ACTIVITY_AWAY, "busy": pj.PJRPID_ACTIVITY_BUSY}
+
 
 def say(*words: object) -> None:
     """Print what happens."""
@@ -49,6 +51,18 @@ class Call(pj.Call):
         self.tone.startTransmit(self.getAudioMedia(-1))
 
 
+class Buddy(pj.Buddy):
+    """A user who is watched."""
+
+    def onBuddyState(self) -> None:  # noqa: N802
+        """There is news of him."""
+        told = self.getInfo()
+        seen = told.presStatus
+        names = {activity: name for name, activity in ACTIVITIES.items()}
+        doing = names.get(seen.activity, "here")
+        say("buddy", told.uri, told.subStateName, seen.statusText or "nothing", doing)
+
+
 class Account(pj.Account):
     """The user."""
 
@@ -78,6 +92,7 @@ class Phone:
         self.endpoint.transportCreate(*_transport(options))
         self.endpoint.libStart()
         self.endpoint.audDevManager().setNullDev()
+        self._buddies: list[Buddy] = []
         self._account = Account()
         self._account.create(_account_config(options))
 
@@ -93,6 +108,20 @@ class Phone:
     def hang_up(self) -> None:
         """End the call."""
         self._call.hangup(pj.CallOpParam())
+
+    def watch(self, user: str) -> None:
+        """Watch who is there."""
+        config = pj.BuddyConfig()
+        config.uri, config.subscribe = f"sip:{user}@{self._server}", True
+        self._buddies.append(Buddy())
+        self._buddies[-1].create(self._account, config)
+
+    def publish(self, activity: str) -> None:
+        """Publish what the user does: away, busy, or here."""
+        status = pj.PresenceStatus()
+        status.status = pj.PJSUA_BUDDY_STATUS_ONLINE
+        status.activity = ACTIVITIES.get(activity, pj.PJRPID_ACTIVITY_UNKNOWN)
+        self._account.setOnlineStatus(status)
 
     def heard(self) -> None:
         """Tell how many packets of voice have come in this call."""
@@ -143,6 +172,7 @@ def _account_config(options: Namespace) -> pj.AccountConfig:
     config.sipConfig.proxies.append(f"{way};lr")
     if options.password:
         config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", options.user, 0, options.password))
+    config.presConfig.publishEnabled = options.publishes
     config.natConfig.sipOutboundUse = int(options.outbound)
     return config
 
@@ -152,6 +182,7 @@ def _options() -> Namespace:
     for name in ("server", "user", "transport", "log", "authority", "password"):
         parser.add_argument(f"--{name}", default="")
     parser.add_argument("--outbound", action="store_true")
+    parser.add_argument("--publishes", action="store_true")
     return parser.parse_args()
 
 

@@ -18,6 +18,7 @@ REASONS = {
     302: "Moved Temporarily",
     404: "Not Found",
     480: "Temporarily Unavailable",
+    481: "Call/Transaction Does Not Exist",
     486: "Busy Here",
     487: "Request Terminated",
     500: "Server Internal Error",

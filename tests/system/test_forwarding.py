@@ -5,7 +5,7 @@ import signal
 
 import pytest
 from system.dialog import answer_call, hang_up
-from system.harness import Switchboard
+from system.harness import Switchboard, wait_until
 from system.net import Net
 from system.user_agent import UserAgent, registered
 
@@ -34,6 +34,9 @@ def test_busy(switchboard: Switchboard, caller: UserAgent, lenka: UserAgent, luk
     hang_up(call.callee, call.caller)
     record = switchboard.wait_record(call.call_id)
     assert record["forwarded"] == [{"by": lenka.user, "to": lukas.user, "why": "busy"}]
+    told = wait_until(lambda: explained(switchboard, call.call_id), "the account of the call")
+    assert f"{lenka.user} was busy, so the call went to {lukas.user}." in told
+    assert f"{lukas.user} answered" in told
 
 
 def test_no_answer_and_then_a_group_that_survives_kills_of_every_worker(
@@ -64,6 +67,12 @@ def test_no_answer_and_then_a_group_that_survives_kills_of_every_worker(
     record = switchboard.wait_record(call.call_id)
     assert record["outcome"] == "answered"
     assert record["forwarded"] == [{"by": lenka.user, "to": f"group:{group}", "why": "no_answer"}]
+
+
+def explained(switchboard: Switchboard, call_id: str) -> str | None:
+    """The account, once the history has the end of the call."""
+    told = switchboard.cli("explain", call_id, check=False).stdout
+    return told if "hung up" in told else None
 
 
 def test_do_not_disturb_and_a_change_for_the_next_call(

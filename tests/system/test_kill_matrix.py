@@ -47,7 +47,7 @@ def test_nothing_is_lost(ours: Ours, session: Session, target: str, way: Way) ->
 @pytest.fixture(scope="module")
 def connected(request: pytest.FixtureRequest) -> Iterator[Session]:
     """A session whose phones are on this transport, beside some that only have registered."""
-    ours = Ours(ROUTERS)
+    ours = Ours(ROUTERS, has_rules=False)
     way_in = partial(ours.access, request.param)
     with Session(ours, FAST_CALLS, RATE_ON_STREAMS, FAST_LOAD_S, way_in, IDLE) as running:
         yield running

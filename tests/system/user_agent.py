@@ -87,7 +87,7 @@ class UserAgent:
         ]
         if method in ("INVITE", "SUBSCRIBE", "REFER"):
             fields.append(("Contact", f"<{self.contact}>"))
-        if body:
+        if body and "content-type" not in {name.lower() for name, _ in headers}:
             fields.append(("Content-Type", "application/sdp"))
         return Message(f"{method} {uri} SIP/2.0", tuple(fields), body)
 

@@ -58,14 +58,17 @@ def received(raw: bytes, flow: bytes = FLOW) -> list[Any]:
     return [flow, scan(raw), raw]
 
 
-def subscribe(context: BusContext, settings: Settings, service: RegistrarService) -> zmq.Socket[bytes]:
+def subscribe(
+    context: BusContext, settings: Settings, service: RegistrarService, instance: int = 0
+) -> zmq.Socket[bytes]:
     """A subscriber that has missed nothing since: the service has ticked, and has greeted it."""
+    last = "location.number" if instance else "rules.number"
     service.handle_timer(0.0)
     subscriber = context.socket(zmq.SUB)
     subscriber.subscribe(b"")
-    subscriber.connect(Endpoints(settings.run_dir).publisher("registrar"))
+    subscriber.connect(Endpoints(settings.run_dir).publisher("registrar", instance))
     until = time.monotonic() + LIMIT_S
-    while not (subscriber.poll(10) and next_frame(subscriber)[0] == "rules.number"):
+    while not (subscriber.poll(10) and next_frame(subscriber)[0] == last):
         assert time.monotonic() < until, "the end of the greeting was never heard"
         service.flush()
     return subscriber

@@ -10,13 +10,14 @@ import pytest
 import zmq
 from bus.inbox import bind_inbox, next_frame
 from redis_server import RedisServer, redis_server
-from registrar.registers import register
-from workers.test_registrar import CONTACT, FLOW, LIMIT_S, answers, received, subscribe, take
+from registrar.registers import connection, register
+from workers.test_registrar import BROWSER, CONTACT, FLOW, LIMIT_S, answers, received, subscribe, take
 
 from switchboard.bus import frames
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.registrar.sqlite import read_snapshot
+from switchboard.registrar.store import registrar_of
 from switchboard.settings.model import Settings
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
@@ -32,14 +33,16 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
 class Site:
     """A registrar, and the edge that it answers by."""
 
-    def __init__(self, directory: Path, context: BusContext, server: RedisServer, **more: Any) -> None:
+    def __init__(
+        self, directory: Path, context: BusContext, server: RedisServer, instance: int = 0, **more: Any
+    ) -> None:
         self.settings = Settings(
             data_dir=directory, domains=("switchboard.test",), location=server.url, **more
         )
-        self.settings.run_dir.mkdir(parents=True)
+        self.settings.run_dir.mkdir(parents=True, exist_ok=True)
         self.edge = bind_inbox(context, Endpoints(self.settings.run_dir).inbox("edge-tx"))
         self.edge_rx = bind_inbox(context, Endpoints(self.settings.run_dir).inbox("edge-rx"))
-        self.service = RegistrarService(self.settings, context, 0)
+        self.service = RegistrarService(self.settings, context, instance)
 
     def send(self, *raws: bytes) -> list[Message]:
         return answers(self.edge, self.service, *raws)
@@ -165,3 +168,59 @@ def test_many_users_in_one_round(sites: tuple[Site, Site]) -> None:
     one, other = sites
     take(one.service, *[register(f"<sip:u{each}@h>", user=f"u{each}") for each in range(300)])
     other.tend(lambda: other.service.stats()["users"] == 300)
+
+
+@pytest.fixture
+def two(tmp_path: Path, context: BusContext, server: RedisServer) -> Iterator[tuple[Site, Site]]:
+    """Both registrars of one switchboard, each with an edge of its own."""
+    with (
+        closing(Site(tmp_path / "a", context, server, registrars=2)) as one,
+        closing(Site(tmp_path / "b", context, server, instance=1, registrars=2)) as other,
+    ):
+        yield one, other
+
+
+def heard(socket: zmq.Socket[bytes], wanted: str) -> Any:
+    """The body of the next frame with this subject."""
+    while (found := next_frame(socket))[0] != wanted:
+        pass
+    return found[1]
+
+
+def test_of_two_registrars_each_tells_what_it_has_learned_apart(
+    context: BusContext, two: tuple[Site, Site]
+) -> None:
+    one, other = two
+    hearing = [
+        subscribe(context, one.settings, one.service),
+        subscribe(context, other.settings, other.service, 1),
+    ]
+    one.send(register(f"<{CONTACT}>"))
+    other.tend(lambda: other.contacts() == [CONTACT])
+    number, records = heard(hearing[0], "location.changed")
+    told, same = heard(hearing[1], "location.learned")
+    assert (registrar_of(number), registrar_of(told), records) == (0, 1, same)
+    assert read_snapshot(other.settings.data_dir / "location-1.db")[0] == told
+
+
+def test_each_beats_and_says_whether_it_can_write(server: RedisServer, two: tuple[Site, Site]) -> None:
+    _, other = two
+    other.service.handle_timer(time.monotonic())
+    assert heard(other.edge_rx, "registrar.beat") == [1, True]
+    server.kill()
+    other.tend(lambda: other.service.writings[0].error)
+    other.service._beat(time.monotonic())
+    while heard(other.edge_rx, "registrar.beat") != [1, False]:
+        pass
+
+
+def test_what_one_has_bound_over_a_connection_the_other_unbinds_when_it_ends(two: tuple[Site, Site]) -> None:
+    one, other = two
+    one.service.receive_frame(
+        frames.pack("sip.received", [received(register(BROWSER, user="u1"), connection(1))])
+    )
+    one.service.flush()
+    other.tend(lambda: other.contacts("u1"))
+    other.service.receive("connection.closed", [[connection(1)]], time.monotonic())
+    other.tend(lambda: not other.contacts("u1"))
+    one.tend(lambda: not one.contacts("u1"))

@@ -14,10 +14,15 @@ from structlog.testing import capture_logs
 from switchboard.auth.users import Users, make_entry
 from switchboard.bus.context import BusContext, load_keys, make_keys
 from switchboard.settings.model import Settings
+from switchboard.sip.dispatch import REGISTRAR
 from switchboard.storage.unusable import NotWritten
-from switchboard.workers.user_register import PAGES_KEPT, USERS_A_PAGE, UserRegister
+from switchboard.workers.user_register import PAGES_KEPT, USERS_A_PAGE, FollowedUsers, UserRegister
 
 REALM = "pbx"
+SEVERAL = {
+    "alpha": {"address": "127.0.0.1", "components": ["edge", "registrar", "translator", "router", "journal"]},
+    "beta": {"address": "127.0.0.2", "components": ["registrar"]},
+}
 HOSTS = {
     "alpha": {"address": "127.0.0.1", "components": ["edge", "registrar", "translator"]},
     "beta": {"address": "127.0.0.2", "components": ["router", "journal"]},
@@ -172,6 +177,41 @@ def test_what_is_no_wish_for_a_page_is_none(make: Make, item: object) -> None:
     register, _ = make(hosts=True)
     assert not register.send_page(item)
     assert pages(register) == []
+
+
+@pytest.mark.parametrize("here", ["alpha", "beta"])
+def test_another_registrar_follows_the_users_of_the_first(tmp_path: Path, told: Told, here: str) -> None:
+    """On the same host by the file, elsewhere by pages."""
+    make_keys(tmp_path / "keys", ["alpha", "beta"])
+    places: dict[str, Any] = {"hosts": SEVERAL, "routers": 1} if here == "beta" else {"registrars": 2}
+    settings = Settings(
+        data_dir=tmp_path, realm=REALM, auth="on", location="redis://127.0.0.1", host=here, **places
+    )
+    at_first = settings.model_copy(update={"host": "alpha"})
+    settings.run_dir.mkdir()
+    with BusContext() as context:
+        context.keys = load_keys(tmp_path / "keys", here, {"alpha": "127.0.0.1", "beta": "127.0.0.2"})
+        first = make_authenticator(users=Users(REALM))
+        other = make_authenticator(users=Users(REALM))
+        register = UserRegister(at_first, context, told, first)  # type: ignore[arg-type]
+        follower = FollowedUsers(settings, context, 1, other)
+        register.answer("user.put", entries("lukas"))
+        assert follower.told(*told.events[-1][1])
+        if here == "beta":
+            [asked] = follower.outboxes
+            item = asked.take_back()[-1]
+            assert item == [REGISTRAR - 1, 0]
+            assert register.send_page(item)
+            assert follower.take_page(register._pages[REGISTRAR - 1].take_back()[0])
+        assert other.verifier.users.find("lukas") is not None
+        assert follower.answer("user.known", "lukas") is True
+        with pytest.raises(LookupError):
+            follower.answer("user.put", entries("eva"))
+        assert not follower.send_page([0, 0])
+        assert (follower.notes(), follower.writings, follower.fd) == ([], (), None)
+        for outbox in (*register.outboxes, *follower.outboxes):
+            outbox.close()
+        register.close()
 
 
 def test_it_says_when_nobody_can_register(make: Make) -> None:

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from switchboard.console.names import MOST_CHARACTERS
 from switchboard.console.people import USER
+from switchboard.core.call_rules import LONGEST_S, MOST_ALSO, MOST_MEMBERS, SHORTEST_S, USUAL_S
 from switchboard.journal.record import CallDetailRecord, Outcome
 from switchboard.journal.search import MISSED
 
@@ -338,6 +339,101 @@ class Rename(Asked):
     """What is shown beside the user's name."""
 
     display_name: Annotated[str, Field(max_length=MOST_CHARACTERS)]
+
+
+Destination = Annotated[
+    str, Field(max_length=255, description="A user, a number, group:NAME or sip:USER@HOST; empty: none.")
+]
+Seconds = Annotated[int, Field(ge=SHORTEST_S, le=LONGEST_S)]
+Way = Literal["all", "turn", "rotate", "idle"]
+
+
+class Rules(BaseModel):
+    """Where the calls of a user go in each case. `no_answer`: after `after_s` of ringing; `also`: rings, too."""
+
+    always: Destination
+    busy: Destination
+    no_answer: Destination
+    unregistered: Destination
+    after_s: Seconds
+    dnd: bool = Field(description="Nobody disturbs the user.")
+    also: list[Destination]
+
+
+class UserRules(Rules):
+    """The rules of a user."""
+
+    user: str
+    notes: list[str] = Field(description="What may surprise, for people.")
+
+
+class RulesOfOne(BaseModel):
+    """An entry of the list of all rules."""
+
+    user: str
+    rules: Rules
+
+
+class RulesQuery(Paged):
+    """Whose rules."""
+
+    cursor: Text = ""
+    prefix: Annotated[Text, Field(description="How the users' names begin.")] = ""
+
+
+class AllRules(Page):
+    """Users with rules, by name. A page may have fewer than `limit`, even none, and yet a `next`."""
+
+    rules: list[RulesOfOne]
+
+
+class RulesChange(Asked):
+    """What is to change; what is left out, or null, stays."""
+
+    always: Destination | None = None
+    busy: Destination | None = None
+    no_answer: Destination | None = None
+    unregistered: Destination | None = None
+    after_s: Seconds | None = None
+    dnd: bool | None = None
+    also: Annotated[list[Destination], Field(max_length=MOST_ALSO)] | None = None
+
+
+class GroupRules(Asked):
+    """How a group is called: `members` in the `way`, for `after_s` seconds; the call goes to `then` at the end."""
+
+    members: Annotated[list[Destination], Field(min_length=1, max_length=MOST_MEMBERS)]
+    way: Way = "all"
+    after_s: Seconds = USUAL_S
+    then: Destination = ""
+
+
+class Group(BaseModel):
+    """A group."""
+
+    group: str
+    members: list[Destination]
+    way: Way
+    after_s: Seconds
+    then: Destination
+
+
+class NotedGroup(Group):
+    """A group, with what may surprise."""
+
+    notes: list[str] = Field(description="For people.")
+
+
+class GroupsQuery(Paged):
+    """Which groups."""
+
+    cursor: Text = ""
+
+
+class Groups(Page):
+    """Groups, by name."""
+
+    groups: list[Group]
 
 
 class Password(BaseModel):

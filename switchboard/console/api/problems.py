@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
 
 from switchboard.bus.rpc import RpcError, RpcRefused
-from switchboard.console.people import BadUser
+from switchboard.console.bad_user import BadUser
 from switchboard.storage.unusable import NotWritten, UnusableFile
 
 MEDIA_TYPE = "application/problem+json"

@@ -28,6 +28,7 @@ from switchboard.journal.record import CallDetailRecord, parse_line, timestamp
 from switchboard.journal.search import Wanted as WantedRecords
 from switchboard.registrar.listing import Wanted as WantedBindings
 from switchboard.registrar.listing import way_of
+from switchboard.settings.ask import ask_registrar
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
 from switchboard.storage.mending import all_reports
@@ -279,7 +280,7 @@ class Reading:
         patterns = wanted.to_wire()
         life, at, skip = _bindings_cursor(query.cursor)
         for _ in range(PARTS):
-            life, users, following = self._ask("registrar", "location.list", [life, at, patterns])
+            life, users, following = self._ask_registrar("location.list", [life, at, patterns])
             found = [_binding(user, each) for user, bound in users for each in bound]
             shown = found[skip : skip + query.limit]
             if skip + query.limit < len(found):
@@ -344,6 +345,9 @@ class Reading:
             ],
             said=book.say(query.code, query.user, query.accept) if query.code else None,
         )
+
+    def _ask_registrar(self, question: str, body: object) -> Any:
+        return ask_registrar(self._settings, self._context, question, body, ANSWER_S)
 
     def _ask(self, who: str, question: str, body: object) -> Any:
         return call_rpc(endpoints_of(self._settings).ask(who), question, body, ANSWER_S, self._context)

@@ -1,0 +1,107 @@
+"""The rules of users and groups: what the console's pages and its JSON API show and change, each act once.
+
+All functions block until the registrar has answered: call them on a thread. Each change is durable when it returns.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from switchboard.console.bad_user import BadUser
+from switchboard.core.call_rules import GROUP
+
+A_PAGE = 500
+NO_RULES: Mapping[str, Any] = {
+    "always": "",
+    "busy": "",
+    "no_answer": "",
+    "unregistered": "",
+    "after_s": 20,
+    "dnd": False,
+    "also": [],
+}
+"""Of a user whose phones ring as usual."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """Rules of a user, or a group, with notes for people. `rules`: the fields by name."""
+
+    name: str
+    rules: Mapping[str, Any]
+    notes: Sequence[str] = ()
+
+
+class RuleDesk:
+    """Asks the registrar, which owns the rules. BadUser for what cannot be; RpcError without an answer.
+
+    `ask`: puts a question to it.
+    """
+
+    def __init__(self, ask: Callable[[str, object], Any]) -> None:
+        self._ask = ask
+
+    def of(self, user: str) -> Ruled:
+        """A user's rules."""
+        return _ruled(self._ask("rules.of", user), 400)
+
+    def change(self, user: str, changes: Mapping[str, Any]) -> Ruled:
+        """Change these fields of a user's rules."""
+        return _ruled(self._ask("rules.set", [user, dict(changes)]), 400)
+
+    def some(self, prefix: str, after: str, at_most: int) -> list[Ruled]:
+        """The next rules whose names begin so and follow `after`, by name; those of groups begin with "group:"."""
+        found = self._ask("rules.list", [prefix, after, at_most])
+        return [Ruled(each["name"], each["rules"] or NO_RULES) for each in found]
+
+    def groups(self) -> list[Ruled]:
+        """All groups, by name."""
+        return [Ruled(each.name.removeprefix(GROUP), each.rules) for each in self._all(GROUP)]
+
+    def group(self, name: str) -> Ruled:
+        """The group called so."""
+        return _ruled(self._ask("rules.group", name), 404)
+
+    def put_group(self, name: str, changes: Mapping[str, Any]) -> Ruled:
+        """Make a group, or change these of its fields."""
+        return _ruled(self._ask("rules.group.set", [name, dict(changes)]), 400)
+
+    def delete_group(self, name: str) -> Sequence[str]:
+        """Delete a group; notes on whose rules still lead there."""
+        return _ruled(self._ask("rules.group.delete", name), 404).notes
+
+    def _all(self, prefix: str) -> Iterator[Ruled]:
+        after = ""
+        while page := self._ask("rules.list", [prefix, after, A_PAGE]):
+            yield from (Ruled(each["name"], each["rules"]) for each in page if each["rules"])
+            after = page[-1]["name"]
+
+
+def _ruled(told: Mapping[str, Any], status: int) -> Ruled:
+    if why := told.get("refused"):
+        raise BadUser(f"Nothing was changed: {why}.", status)
+    return Ruled(told["name"], told["rules"] or NO_RULES, told["notes"])
+
+
+def changes_of(form: Mapping[str, str]) -> dict[str, Any]:
+    """All fields of a user's rules, as a form has them. BadUser."""
+    texts = {name: form.get(name, "").strip() for name in ("always", "busy", "no_answer", "unregistered")}
+    return {
+        **texts,
+        "after_s": seconds_of(form),
+        "dnd": "dnd" in form,
+        "also": words_of(form.get("also", "")),
+    }
+
+
+def seconds_of(form: Mapping[str, str]) -> int:
+    """BadUser for what is no number of seconds."""
+    text = form.get("after_s", "").strip() or "20"
+    if not text.isdecimal() or len(text) > 6:
+        raise BadUser(f"Nothing was changed: {text[:20]!r} is no number of seconds.", 400)
+    return int(text)
+
+
+def words_of(text: str) -> list[str]:
+    """Destinations with commas, spaces or lines between them."""
+    return text.replace(",", " ").split()

@@ -1,0 +1,150 @@
+"""Who is there and who is on the phone, as real processes tell it."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from system.dialog import hang_up, place_call
+from system.harness import Switchboard, wait_until
+from system.net import Net
+from system.user_agent import UserAgent, registered
+from system.watcher import Watcher
+
+pytestmark = pytest.mark.system
+
+DOCUMENT = (
+    b'<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="sip:lenka@x"><tuple id="t1"><status><basic>closed</basic>'
+    b"</status><note>At lunch</note></tuple></presence>"
+)
+
+
+@pytest.fixture(scope="module")
+def board() -> Iterator[Switchboard]:
+    environment = {
+        "SWITCHBOARD_PRESENCE": "on",
+        "SWITCHBOARD_ROUTERS": "2",
+        "SWITCHBOARD_HISTORY": "off",
+        "SWITCHBOARD_MIN_EXPIRES": "60",
+    }
+    with Switchboard(environment) as running:
+        yield running
+
+
+@pytest.fixture
+def net(board: Switchboard) -> Iterator[Net]:
+    with Net(board.address) as phones:
+        yield phones
+
+
+def publish(phone: UserAgent, body: bytes = b"", expires: int = 600, tag: str = "", status: int = 200) -> str:
+    """The entity tag of what is published."""
+    match = [("SIP-If-Match", tag)] if tag else []
+    content = [("Content-Type", "application/pidf+xml")] if body else []
+    headers = [("Event", "presence"), ("Expires", str(expires)), *match, *content]
+    answer = phone.ask("PUBLISH", phone.aor, headers, body).expect(status)
+    return answer.get("sip-etag") if status == 200 else ""
+
+
+def subscriptions(board: Switchboard) -> list[dict[str, Any]]:
+    """All of them."""
+    listed: list[dict[str, Any]] = json.loads(board.cli("subscriptions", "--json").stdout)["subscriptions"]
+    return listed
+
+
+def kill(board: Switchboard) -> None:
+    """The presence worker, which comes back."""
+    pid = board.kill("presence")
+    board.wait_component("presence", lambda one: one["state"] == "up" and one["pid"] != pid)
+
+
+def test_a_registration_is_seen(board: Switchboard, net: Net) -> None:
+    lukas, lenka = registered(net, "lukas"), UserAgent(net, "lenka")
+    watcher = Watcher.subscribe(lukas, lenka.aor, "presence")
+    assert (watcher.state, watcher.basic) == ("active", ["closed"])
+    lenka.register().expect(200)
+    watcher.hear()
+    assert watcher.basic == ["open"]
+    listed = subscriptions(board)
+    assert [(each["watcher"], each["user"], each["package"]) for each in listed] == [
+        (lukas.user, lenka.user, "presence")
+    ]
+    watcher.refresh(0)
+    assert watcher.state == "terminated;reason=timeout"
+    wait_until(lambda: not subscriptions(board), "no subscription")
+
+
+def test_a_publication_is_seen_until_it_is_removed(net: Net) -> None:
+    lukas, lenka = registered(net, "lukas"), registered(net, "lenka")
+    watcher = Watcher.subscribe(lukas, lenka.aor, "presence")
+    tag = publish(lenka, DOCUMENT)
+    watcher.hear()
+    assert (watcher.basic, b"At lunch" in watcher.last.body) == (["closed"], True)
+    refreshed = publish(lenka, tag=tag)
+    assert refreshed != tag
+    publish(lenka, tag=tag, status=412)
+    publish(lenka, tag=refreshed, expires=0)
+    watcher.hear()
+    assert watcher.basic == ["open"]
+
+
+def test_a_subscription_outlives_the_worker(board: Switchboard, net: Net) -> None:
+    lukas, lenka = registered(net, "lukas"), registered(net, "lenka")
+    watcher = Watcher.subscribe(lukas, lenka.aor, "presence")
+    tag = publish(lenka, DOCUMENT)
+    watcher.hear()
+    kill(board)
+    watcher.hear()  # of the same dialog, with a higher CSeq; its state is as before
+    assert (watcher.state, watcher.basic) == ("active", ["closed"])
+    publish(lenka, DOCUMENT.replace(b"closed", b"open"), tag=tag)
+    watcher.hear()
+    assert watcher.basic == ["open"]
+    watcher.refresh()
+    watcher.refresh(0)
+
+
+def test_who_says_481_is_told_no_more(board: Switchboard, net: Net) -> None:
+    lukas, lenka = registered(net, "lukas"), UserAgent(net, "lenka")
+    watcher = Watcher.subscribe(lukas, lenka.aor, "presence")
+    lenka.register().expect(200)
+    watcher.hear(481)
+    wait_until(lambda: lukas.user not in board.cli("subscriptions").stdout, "no subscription")
+    request = watcher.dialog.start("SUBSCRIBE", [("Event", "presence"), ("Expires", "600")])
+    request.expect(481)
+
+
+def test_a_lamp_lights(board: Switchboard, net: Net) -> None:
+    lukas, lenka, peter = (registered(net, name) for name in ("lukas", "lenka", "peter"))
+    lamp = Watcher.subscribe(peter, lenka.aor, "dialog")
+    assert lamp.calls == []
+    invite = lukas.invite(lenka.aor)
+    ringing = lenka.expect("INVITE")
+    ringing.reply(180)
+    lamp.hear_until(("recipient", "early"))
+    lukas.cancel(invite).expect(200)
+    lenka.expect("CANCEL").reply(200)
+    ringing.reply(487)
+    invite.expect(487)
+    lamp.hear_until(("recipient", "terminated"))
+    call = place_call(lukas, lenka)
+    while ("recipient", "confirmed") not in lamp.calls:
+        lamp.hear()
+    kill(board)
+    lamp.hear_until(("recipient", "confirmed"))  # the journal knows the call
+    hang_up(call.caller, call.callee)
+    lamp.hear_until(("recipient", "terminated"))
+    lamp.refresh(0)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ([("Event", "presence"), ("Expires", "5")], 423),
+        ([("Event", "presence"), ("Accept", "text/plain")], 406),
+        ([("Event", "presence"), ("Expires", "soon")], 400),
+        ([("Event", "reg")], 403),
+    ],
+)
+def test_what_is_refused(net: Net, headers: list[tuple[str, str]], status: int) -> None:
+    lukas, lenka = registered(net, "lukas"), registered(net, "lenka")
+    lukas.ask("SUBSCRIBE", lenka.aor, headers).expect(status)
