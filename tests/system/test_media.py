@@ -1,6 +1,7 @@
 """Calls whose media Debian's rtpengine relays, or need not relay: voice both ways, and what becomes of it."""
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -102,9 +103,10 @@ def test_a_phone_behind_address_translation(
     talk(lukas.ear, answered, lenka.ear, offered, "again")
     hang_up(call.callee, call.caller)
     wait_until(lambda: call.call_id not in engine.calls(), "the end of the call at the engine")
-    assert (
-        wait_until(lambda: stats(switchboard).get("switchboard_media_voice_total both"), "the figures") == 1
-    )
+    wait_until(lambda: stats(switchboard).get("switchboard_media_voice_total both"), "the figures")
+    told = wait_until(lambda: explained(switchboard, call.call_id), "the explanation")
+    assert f"A media engine at {HOST} relayed their voice. It got " in told
+    assert re.search(r"[0-9]+ packets of voice from lenka-\w+ and [0-9]+ packets of voice from lukas-", told)
 
 
 @pytest.mark.parametrize("is_first", [True, False])
@@ -195,6 +197,12 @@ def test_an_engine_without_ports_ends_the_call_that_it_has_dropped(
     finally:
         engine.kill()
         engine.start()
+
+
+def explained(switchboard: Switchboard, call_id: str) -> str:
+    """What `explain` says of a call, as soon as it has seen the end."""
+    told = " ".join(switchboard.cli("explain", call_id, check=False).stdout.split())
+    return told if "hung up" in told and "packets" in told else ""
 
 
 def stats(switchboard: Switchboard) -> dict[str, float]:
