@@ -108,6 +108,11 @@ bench-streams: setup
 	PYTHONPATH=tests $(BIN)/python -m bench.streams $(STREAMS)
 .PHONY: bench-streams
 
+# How soon watchers hear of a change, in a minute; the result goes to the page.
+bench-presence: setup
+	PYTHONPATH=tests $(BIN)/python -m bench.presence --write docs/PRESENCE.md
+.PHONY: bench-presence
+
 # Calls of users while somebody attacks, more calls than can be served, and what reaches third parties: 15 minutes.
 attack: setup
 	PYTHONPATH=tests $(BIN)/python -m bench.attack --write docs/SECURITY.md

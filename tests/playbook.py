@@ -17,7 +17,7 @@ from switchboard.codec import list_head, pack, unpack
 from switchboard.core.authorization import Admission
 from switchboard.core.call_plan import Planner
 from switchboard.core.call_rules import CallRules
-from switchboard.core.commands import CallEvent, Delegated, Lookup, NextHop
+from switchboard.core.commands import CallEvent, Delegated, Dialled, Lookup, NextHop
 from switchboard.core.delegation import EventPolicy
 from switchboard.core.dial_plan import DialPlan
 from switchboard.core.dialog_seal import NOBODY, DialogSeals, Side, Sides
@@ -29,10 +29,12 @@ from switchboard.core.place import address_named
 from switchboard.core.proxy import Proxy
 from switchboard.core.relaying import Relays
 from switchboard.core.router_core import Effects, RouterCore, Run
+from switchboard.core.star_codes import StarCodes
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.timers import TimerValues
 from switchboard.core.transaction_log import STATE
 from switchboard.core.transactions import TransactionLayer
+from switchboard.core.trunks import Trunks
 from switchboard.media.commands import Ask, Told
 from switchboard.media.engine import Engine
 from switchboard.registrar.binding import Binding
@@ -124,12 +126,14 @@ class Board:
     keeps_identity: bool = False
     asserted_domain: str = ""
     dial_plan: DialPlan | None = None
+    trunks: Trunks | None = None
     packages: EventPolicy | None = None
     keeps_messages: bool = False
     rules: CallRules | None = None
     dnd_status: int = 480
     foreign_users: tuple[str, ...] | None = None
     diverts: bool = False
+    star_codes: StarCodes | None = None
     tcp_above: int = 1300
     transports: Mapping[int, int] = field(default_factory=lambda: {UDP: PORT})
     failures: Failures = field(default_factory=Failures)
@@ -142,6 +146,7 @@ class Board:
     events: list[CallEvent] = field(default_factory=list)
     lookups: list[Lookup] = field(default_factory=list)
     delegated: list[Delegated] = field(default_factory=list)
+    dialled: list[Dialled] = field(default_factory=list)
     relay_media: str = ""
     advertised: str = ""
     asks: list[Ask] = field(default_factory=list)
@@ -186,6 +191,7 @@ class Board:
             failures=self.failures if log is self.log else Failures(),
             keeps_identity=self.keeps_identity,
             dial_plan=self.dial_plan,
+            trunks=self.trunks,
             events=self.packages,
             keeps_messages=self.keeps_messages,
         )
@@ -209,6 +215,7 @@ class Board:
                 tcp_above=self.tcp_above,
                 relays=Relays(ENGINES, self.relay_media, KEY, self.advertised) if self.relay_media else None,
                 diverts=self.diverts,
+                star_codes=self.star_codes,
             ),
             log,
             native=native,
@@ -321,6 +328,7 @@ class Board:
             kind, call_id, from_tag, at, *details = unpack(event)
             self.events.append(CallEvent(kind, call_id, from_tag, at, tuple(details)))
         self.delegated += effects.delegated
+        self.dialled += effects.dialled
         self.asks += effects.asks
         for lookup, asker in effects.lookups:
             self.askers.append(asker)
@@ -361,7 +369,7 @@ def _sorted(effects: Effects) -> list[list[object]]:
     """What is due at the same instant comes in any order."""
     runs = [unpack(list_head(count) + items) for count, items in (effects.requests, effects.responses)]
     events = [event for event in effects.events if not _is_hint(event)]
-    return [sorted(each) for each in (*runs, events, effects.lookups, effects.delegated)]
+    return [sorted(each) for each in (*runs, events, effects.lookups, effects.delegated, effects.dialled)]
 
 
 def _is_hint(event: bytes) -> bool:

@@ -19,13 +19,15 @@ def user_names(count: int) -> list[str]:
     return [f"user{number}" for number in range(count)]
 
 
-def register(proxy: Address, users: Sequence[str], place: str = f"{HOST}:{CALLEE_PORT}") -> None:
+def register(
+    proxy: Address, users: Sequence[str], place: str = f"{HOST}:{CALLEE_PORT}", own_host: str = HOST
+) -> None:
     """Return when every user is registered; AssertionError if nobody is answered for GIVE_UP_S.
 
-    `place`: host, port and place of the Contact's URI.
+    `place`: host, port and place of the Contact's URI. `own_host`: from where.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind((HOST, 0))
+        sock.bind((own_host, 0))
         sock.settimeout(AGAIN_S)
         _Registering(sock, proxy, users, place).run()
 

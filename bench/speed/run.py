@@ -98,7 +98,8 @@ class Run:
 def prepare(subject: Subject, users: int) -> None:
     """Register the users where the callees are."""
     if subject.registers:
-        register(subject.address, user_names(users))
+        place = f"{subject.phones}:{CALLEE_PORT}"
+        register(subject.callees_at or subject.address, user_names(users), place, subject.phones)
 
 
 def run(subject: Subject, plan: Plan, at_window: Callable[[], None] | None = None) -> Run:
@@ -153,8 +154,7 @@ def _callee(subject: Subject, plan: Plan, directory: Path) -> AbstractContextMan
     scenario = plan.scenario
     if not scenario.callee:
         return nullcontext()
-    options = ("-deadcall_wait", "0", "-l", MANY)
-    return Sipp(scenario.callee, directory, subject.address, *options, scenarios=SCENARIOS, port=CALLEE_PORT)
+    return _sipp(subject, scenario.callee, directory, "-deadcall_wait", "0", "-l", MANY, port=CALLEE_PORT)
 
 
 def _caller(subject: Subject, plan: Plan, directory: Path) -> Sipp:
@@ -164,4 +164,11 @@ def _caller(subject: Subject, plan: Plan, directory: Path) -> Sipp:
     options = ["-inf", str(users), "-r", str(plan.rate), "-m", str(plan.calls), "-l", MANY]
     options += ["-d", f"{plan.hold_s * 1000:.0f}", "-deadcall_wait", "0"]
     options += ["-recv_timeout", f"{RECEIVE_S * 1000:.0f}"]
-    return Sipp(plan.scenario.caller, directory, subject.address, *options, scenarios=SCENARIOS)
+    return _sipp(subject, plan.scenario.caller, directory, *options)
+
+
+def _sipp(subject: Subject, scenario: str, directory: Path, *options: str, port: int = 0) -> Sipp:
+    own_host = subject.phones
+    return Sipp(
+        scenario, directory, subject.address, *options, scenarios=SCENARIOS, port=port, own_host=own_host
+    )

@@ -44,11 +44,16 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Subject:
-    """A running proxy. `processes`: pid -> name of all its processes, parents included."""
+    """A running proxy. `processes`: pid -> name of all its processes, parents included.
+
+    `callees_at`: where callees register, if not where callers call; `phones`: the address of all phones.
+    """
 
     kind: Kind
     address: Address
     processes: Callable[[], dict[int, str]]
+    callees_at: Address | None = None
+    phones: str = HOST
 
     @property
     def registers(self) -> bool:

@@ -4,6 +4,7 @@ import os
 import secrets
 from enum import Enum
 from hashlib import blake2s
+from hmac import compare_digest
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +31,35 @@ class Use(Enum):
 def seal(key: bytes, use: Use, data: bytes, size: int = 8) -> bytes:
     """The keyed hash (MAC) of `size` bytes over `data`; only an owner of `key` can make it."""
     return blake2s(data, key=key, digest_size=size, person=use._value_).digest()  # `value` costs a call more
+
+
+HIDDEN: Final = 10
+"""Octets that a hidden text is longer."""
+_BLOCK: Final = 32
+
+
+def hide(key: bytes, use: Use, text: bytes, bound: bytes = b"") -> bytes:
+    """Encrypt a text so that only an owner of `key` can read or make one; `bound`: what it is valid with.
+
+    Ahead of it is the keyed hash of both, which proves it, and makes the key stream.
+    """
+    iv = seal(key, use, b"iv\0" + bound + text, HIDDEN)
+    return iv + _crypted(key, use, iv, text)
+
+
+def reveal(key: bytes, use: Use, octets: bytes, bound: bytes = b"") -> bytes | None:
+    """Return what `hide` has hidden; None for anything else (untrusted)."""
+    iv = octets[:HIDDEN]
+    text = _crypted(key, use, iv, octets[HIDDEN:])
+    return text if compare_digest(iv, seal(key, use, b"iv\0" + bound + text, HIDDEN)) else None
+
+
+def _crypted(key: bytes, use: Use, iv: bytes, text: bytes) -> bytes:
+    """The text with the key stream over it, and the other way round."""
+    blocks = [
+        seal(key, use, b"stream\0%d\0" % number + iv, _BLOCK) for number in range(-(-len(text) // _BLOCK))
+    ]
+    return bytes(one ^ other for one, other in zip(text, b"".join(blocks), strict=False))
 
 
 class KeyFileError(UnusableFile):

@@ -106,6 +106,7 @@ class Replays:
         for identity, state in kept:
             self._used[identity] = (int.from_bytes(identity[:4], "big"), *_STATE.unpack(state))
         self._forgotten_at = _LAST if len(self._used) >= most else 0
+        self._before: dict[bytes, tuple[int, int, int] | None] | None = None  # what `undo` restores
 
     def __len__(self) -> int:
         return len(self._used)
@@ -121,10 +122,26 @@ class Replays:
         state = _first(count) if known is None else _next(known[1], known[2], count)
         if state is None:
             return False
+        if self._before is not None:
+            self._before.setdefault(nonce.identity, known)
         self._used[nonce.identity] = (nonce.issued_at, *state)
         self.changes[nonce.identity] = _STATE.pack(*state)
         self._forget(now_at)
         return True
+
+    def begin(self) -> None:
+        """From now on `undo` can take back what is used."""
+        self._before = {}
+
+    def undo(self) -> None:
+        """Nothing that was used since `begin` was answered: it may be used once more."""
+        for identity, known in (self._before or {}).items():
+            self.changes[identity] = _STATE.pack(*known[1:]) if known else None
+            if known:
+                self._used[identity] = known
+            else:
+                self._used.pop(identity, None)
+        self.begin()
 
     def take_changes(self) -> Changes:
         """What is to be kept since the last call."""

@@ -45,10 +45,10 @@ def best(finals: Sequence[Final]) -> Final:
     return min(finals, key=_rank)
 
 
-def _rank(final: Final) -> tuple[int, int, bool]:
+def _rank(final: Final) -> tuple[int, int, bool, bool]:
     kind = final.status // 100
     preferred = _PREFERRED.index(final.status) if final.status in _PREFERRED else len(_PREFERRED)
-    return (0 if kind == 6 else kind, preferred, final.message is None)
+    return (0 if kind == 6 else kind, preferred, not final.why, final.message is None)
 
 
 def gathered_challenges(chosen: Final, finals: Iterable[Final]) -> list[bytes]:
@@ -146,7 +146,7 @@ class Branch(Waiting):
             self._cancel_wanted,
             self._reasons,
             final.status if final else 0,
-            final.message.raw if final and final.message and whole else None,
+            _content(final) if final and whole else None,
             *([self.has_moved, self.hops] if self.hops or self.has_moved else ()),
             self.armed,
             client.changing() if client else None,
@@ -217,6 +217,15 @@ class Branch(Waiting):
         self.layer.timers.arm(self, "X", effects.now + self.layer.values.lifetime)
 
 
+def _content(final: Final) -> bytes | str | None:
+    """The response, or the words of one that we made up."""
+    return final.message.raw if final.message else final.why or None
+
+
+def _received(status: int, raw: bytes | None) -> Final:
+    return Final(status, parse_message(raw) if raw else None)
+
+
 def restore_branch(
     context: object, layer: TransactionLayer, fixed: Fields, changing: Fields, now: float
 ) -> Branch:
@@ -229,7 +238,7 @@ def restore_branch(
     if moved:
         branch.has_moved, branch.hops = moved[0], restored(moved[1])
     if status:
-        branch.final = Final(status, parse_message(raw) if raw else None)
+        branch.final = Final(status, None, raw) if isinstance(raw, str) else _received(status, raw)
     if client:
         branch.client = layer.restore_client(client_fixed, client, now, branch)
     layer.timers.rearm(branch, armed, now)

@@ -1,5 +1,6 @@
 """What the core asks the outside to do: to send, to resolve names, to tell the journal. Nothing else leaves it."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from switchboard.media.commands import Ask
@@ -107,6 +108,19 @@ class Delegated(NamedTuple):
     status: int = 0
 
 
+class Dialled(NamedTuple):
+    """An INVITE by which `user` changes the own rules (`star_codes.py`), and how it came; the registrar answers it.
+
+    `scanned`: its offset index. `changes`: of the rules, by field.
+    """
+
+    source: Flow
+    scanned: bytes
+    raw: bytes
+    user: str
+    changes: Mapping[str, Any]
+
+
 class CallEvent(NamedTuple):
     """Something that happened to a call (docs/BUS.md, `call.happened`)."""
 
@@ -123,7 +137,7 @@ class ProxyEffects(TransactionEffects):
     `asks`: what media engines are asked.
     """
 
-    __slots__ = ("asks", "at", "delegated", "events", "lookups")
+    __slots__ = ("asks", "at", "delegated", "dialled", "events", "lookups")
 
     def __init__(self, now: float, *, at: float) -> None:
         TransactionEffects.__init__(self, now)
@@ -132,3 +146,4 @@ class ProxyEffects(TransactionEffects):
         self.lookups: list[Question] = []
         self.events: list[CallEvent] = []
         self.delegated: list[Delegated] = []
+        self.dialled: list[Dialled] = []

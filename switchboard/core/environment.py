@@ -12,6 +12,7 @@ from switchboard.core.limits import Caps
 from switchboard.core.loop_detection import Branches, Numbering
 from switchboard.core.next_hops import NextHops
 from switchboard.core.relaying import Relays
+from switchboard.core.star_codes import StarCodes
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.transactions import TransactionLayer
 from switchboard.sip.flow import UDP, Flow
@@ -45,13 +46,14 @@ class Environment:
     requests; None: everybody. `asserted_domain`: in which trusted peers are told who calls (RFC 3325), "" if they
     are not. `answers` makes what is answered without a transaction. `tcp_above`: octets of a request above which it
     goes by TCP where the phone has it; `large` knows that. `diverts`: whether calls that are forwarded outside bear
-    Diversion fields. `relays`: who relays media; None if nobody does.
+    Diversion fields. `relays`: who relays media; None if nobody does. `star_codes`: by which users change their
+    rules; None: there are none.
     """
 
     __slots__ = (
         "admission", "answers", "asserted_domain", "branches", "caps", "diverts", "incarnation", "large",
         "layer", "max_forks", "next_hops", "numbers", "policy", "port", "recurse", "relays", "source_address",
-        "tcp_above", "unconfirmed", "waiting",
+        "star_codes", "tcp_above", "unconfirmed", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -70,7 +72,9 @@ class Environment:
         tcp_above: int = LARGEST_SENT,
         relays: Relays | None = None,
         diverts: bool = False,
+        star_codes: StarCodes | None = None,
     ) -> None:
+        self.star_codes = star_codes
         self.layer = layer
         self.policy = policy
         self.branches = branches

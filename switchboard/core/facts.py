@@ -82,6 +82,8 @@ class Facts:
             return None
         if policy.planner and policy.planner.concerns(user, at):
             return None
+        if policy.trunks and policy.trunks.has_number(uri.username):
+            return None  # it may be the provider who calls
         bounds = list(policy.locations.lookup(user, at))
         targets = policy.bindings_of(user, at) if len(bounds) == 1 else []
         if len(targets) != 1 or targets[0].user != user or targets[0].path:

@@ -8,12 +8,13 @@ from typing import Final, NamedTuple
 from switchboard.core.commands import Fields, Lookup
 from switchboard.core.domains import DEFAULT_PORT, OwnDomains
 from switchboard.core.place import transport_of
-from switchboard.core.preprocess import Routing
+from switchboard.core.preprocess import Routing, unproved_lines
 from switchboard.core.record_route import is_recorded, record_routes
 from switchboard.core.relay_mark import PARAM as MARK
 from switchboard.core.request import IncomingRequest
 from switchboard.core.target import Target
 from switchboard.core.targets import TargetPolicy
+from switchboard.core.trunk_masks import masked
 from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import NAMES, Flow, bracketed, default_port
@@ -135,19 +136,27 @@ def compose(
     header lines; `replaced`: start and end of those that are among them already. `mark`: what our Record-Route says of
     relayed media (`relay_mark`).
     """
-    request = incoming.message
+    request, trunks = incoming.message, policy.trunks
+    mask = trunks.mask_of(incoming, plan.target, routing.user) if trunks is not None else None
     uri = plan.text.encode("utf-8", "surrogateescape")
     via = via_of(to, branch, policy.own)
     recorded: list[bytes] = []
     if is_recorded(incoming.method):
         may_relay, target = routing.may_relay, plan.target
-        recorded = record_routes(incoming, target, plan.routes, to, policy.own, policy.seals, may_relay)
+        param = mask.param if mask else ""
+        recorded = record_routes(
+            incoming, target, plan.routes, to, policy.own, policy.seals, may_relay, param
+        )
         if mark:
             recorded = [value[:-1] + f";{MARK}={mark}>".encode() for value in recorded]
     routes, left_out = _changed_routes(request, plan), [*policy.left_out(incoming), *replaced]
+    if mask is not None:
+        left_out += unproved_lines(request)
+        added = [*added, *mask.added]
     hops = routing.max_forwards
     change = (uri, via, incoming.completed_via, hops, recorded, routes, left_out, added)
-    return forward_request(request, _new(Forwarding, change))
+    raw = forward_request(request, _new(Forwarding, change))
+    return raw if mask is None else masked(raw, mask.mask)
 
 
 def _changed_routes(request: Message, plan: Plan) -> list[bytes] | None:

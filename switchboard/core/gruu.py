@@ -15,11 +15,10 @@ valid while a binding of this instance with this Call-ID lives (§3.1.2).
 """
 
 from binascii import Error, a2b_base64, b2a_base64
-from hmac import compare_digest
 from typing import Final, NamedTuple
 from urllib.parse import quote, unquote
 
-from switchboard.auth.keys import Use, seal
+from switchboard.auth.keys import Use, hide, reveal, seal
 from switchboard.sip.uri import SipUri
 
 PARAM: Final = "gr"
@@ -28,11 +27,10 @@ _UNESCAPED: Final = "[]/:&+$-_.!~*'()"
 """Besides letters and digits, what stands in a URI parameter as it is (RFC 3261 §25.1)."""
 _UUID: Final = "urn:uuid:"
 _LONGEST: Final = 1000
-_IV, _DISTINCTION, _INSTANCE, _CALL = 10, 4, 8, 4
+_DISTINCTION, _INSTANCE, _CALL = 4, 8, 4
 _NAMED_AT: Final = _DISTINCTION + _INSTANCE + _CALL
 _FILL: Final = 16
 _END: Final = b"\x01"
-_BLOCK: Final = 32
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
 
@@ -76,8 +74,7 @@ class Gruus:
         sums = self.instance(instance) + self.registration(call_id)
         text = self._sum(b"distinction", distinction, _DISTINCTION) + sums + _octets(aor.username) + _END
         text += bytes(-len(text) % _FILL)
-        iv = self._iv(text)
-        token = b2a_base64(iv + self._crypted(iv, text), newline=False).translate(_TO_URL, b"=").decode()
+        token = b2a_base64(hide(self._key, Use.GRUU, text), newline=False).translate(_TO_URL, b"=").decode()
         return f"{aor.replace(user=_PREFIX + token).address_of_record};{PARAM}"
 
     def read(self, uri: SipUri) -> Named | None:
@@ -103,22 +100,11 @@ class Gruus:
             octets = a2b_base64(token.encode("ascii").translate(_FROM_URL) + bytes(-len(token) % 4 * b"="))
         except (Error, ValueError):
             return None
-        iv, text = octets[:_IV], self._crypted(octets[:_IV], octets[_IV:])
-        if len(text) <= _NAMED_AT or not compare_digest(iv, self._iv(text)):
+        text = reveal(self._key, Use.GRUU, octets)
+        if text is None or len(text) <= _NAMED_AT:
             return None
         user = text[_NAMED_AT:].rstrip(b"\0").removesuffix(_END).decode("utf-8", "surrogateescape")
         return Named(user, text[_DISTINCTION : _DISTINCTION + _INSTANCE], text[_NAMED_AT - _CALL : _NAMED_AT])
-
-    def _iv(self, text: bytes) -> bytes:
-        return seal(self._key, Use.GRUU, b"iv\0" + text, _IV)
-
-    def _crypted(self, iv: bytes, text: bytes) -> bytes:
-        """The text with the key stream over it, and the other way round."""
-        blocks = [
-            seal(self._key, Use.GRUU, b"stream\0%d\0" % number + iv, _BLOCK)
-            for number in range(-(-len(text) // _BLOCK))
-        ]
-        return bytes(one ^ other for one, other in zip(text, b"".join(blocks), strict=False))
 
     def _sum(self, what: bytes, text: str, size: int) -> bytes:
         return seal(self._key, Use.GRUU, what + b"\0" + _octets(text), size)

@@ -67,12 +67,13 @@ class Routing:
     once (RFC 5393 §5.3). `may_relay`: whether its sender may call any destination. `user`: the authenticated user.
     `is_sealed`: whether the seal is one of this dialog; `is_led`: and leads where the request wants to go, to
     `target`, or else to the bindings of our user who is called. `is_nobodys`: its sender is no user of ours there.
-    `stages`: of a call that obeys rules of users, instead of targets.
+    `stages`: of a call that obeys rules of users, instead of targets. `called`: whom a provider calls, "" for us; None:
+    it is no provider.
     """
 
     __slots__ = (
-        "breadth", "is_led", "is_nobodys", "is_sealed", "mark", "max_forwards", "may_relay", "routes", "seal", "stages",
-        "target", "text", "unreadable", "uri", "user",
+        "breadth", "called", "is_led", "is_nobodys", "is_sealed", "mark", "max_forwards", "may_relay", "routes", "seal",
+        "stages", "target", "text", "unreadable", "uri", "user",
     )  # fmt: skip
 
     def __init__(self, text: str, uri: SipUri, routes: list[str], max_forwards: int) -> None:
@@ -83,6 +84,7 @@ class Routing:
         self.breadth = MAX_BREADTH
         self.seal = self.mark = ""
         self.user = ""
+        self.called: str | None = None
         self.may_relay = False
         self.is_sealed = False
         self.is_led = False

@@ -10,7 +10,7 @@ from functools import partial
 from switchboard.core.authorization import Challenge
 from switchboard.core.branch import Branch
 from switchboard.core.client_transaction import ClientTransaction
-from switchboard.core.commands import Lookup, NextHop, ProxyEffects, Reader
+from switchboard.core.commands import Dialled, Lookup, NextHop, ProxyEffects, Reader
 from switchboard.core.delegation import Delegation
 from switchboard.core.dialog_routing import follow
 from switchboard.core.environment import Environment
@@ -25,14 +25,16 @@ from switchboard.core.qualifying import Qualifier
 from switchboard.core.refusal import Refusal, is_ack_of_such
 from switchboard.core.relay_end import end_dialog
 from switchboard.core.relaying import Leaving
-from switchboard.core.request import IncomingRequest
+from switchboard.core.request import IncomingRequest, address_of_record
 from switchboard.core.response_context import ResponseContext
 from switchboard.core.server_transaction import (
     InviteServerTransaction,
     NonInviteServerTransaction,
     ServerTransaction,
 )
+from switchboard.core.star_codes import StarDial
 from switchboard.core.targets import PROBE_CALL_ID, OwnAnswer, RelayRefusal
+from switchboard.core.trunk_sources import TrunkSources
 from switchboard.sip.dispatch import client_key, parse_quoted, server_key
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow, is_reliable
@@ -54,6 +56,8 @@ class Proxy:
         self.own_requests = OwnRequests(env)
         self.counters: Counter[str] = Counter()
         self.qualifier: Qualifier | None = None
+        trunks = env.policy.trunks
+        self._sources = TrunkSources(env, trunks) if trunks is not None else None
 
     def receive(self, raw: bytes, index: bytes, source: Flow, effects: ProxyEffects) -> None:
         """Take a datagram; `source.local` is where it arrived. An empty `index`: it could not be scanned."""
@@ -69,12 +73,18 @@ class Proxy:
         except ParseError as error:
             self._reject(raw, error, source, effects)
 
+    def begin(self, effects: ProxyEffects) -> None:
+        """The process has started: find out where providers are, before they call."""
+        if self._sources is not None:
+            self._sources.handle_timer(effects)
+
     def next_deadline(self) -> float | None:
         """Return when `handle_timer` is due (monotonic s)."""
         due = self.env.layer.next_deadline()
-        if self.qualifier is None:
-            return due
-        return self.qualifier.due if due is None else min(due, self.qualifier.due)
+        for asker in (self.qualifier, self._sources):
+            if asker is not None:
+                due = asker.due if due is None else min(due, asker.due)
+        return due
 
     def handle_timer(self, effects: ProxyEffects) -> None:
         """Let every timer fire whose time has come."""
@@ -85,8 +95,9 @@ class Proxy:
                 _context(fired[0]).fire(fired[0], fired[1], effects)
             elif isinstance(fired[0], OwnRequest):
                 fired[0].fire(fired[1], effects)
-        if self.qualifier:
-            self.qualifier.handle_timer(effects)
+        for asker in (self.qualifier, self._sources):
+            if asker is not None:
+                asker.handle_timer(effects)
         effects.events += self.env.unconfirmed.take_overdue(effects.now, effects.at)
 
     def resolved(self, lookup: Lookup, hops: Sequence[NextHop], effects: ProxyEffects) -> None:
@@ -199,9 +210,13 @@ class Proxy:
             check_passed(incoming)
             routing = preprocess(incoming, self.env.policy.own)
             follow(self.env.policy, incoming, routing, effects.at)
-            if self.env.admission is not None:
+            trunks = self.env.policy.trunks
+            is_provider = trunks is not None and trunks.admit(incoming, routing)
+            if self.env.admission is not None and not is_provider:
                 self.env.admission.admit(incoming, routing, effects.at)
-            self._note_invite(incoming, effects)
+            if self.env.star_codes is not None and not is_provider:
+                self.env.star_codes.check(incoming, routing, self.env.policy, effects.at)
+            self._note_invite(incoming, effects, is_provider)
             targets = self.env.policy.select(incoming, routing, effects.at)
         except (Challenge, OwnAnswer) as answer:
             self.env.layer.withdraw(server)
@@ -211,6 +226,11 @@ class Proxy:
         except Delegation as delegation:
             self.env.layer.withdraw(server)
             self._delegate(incoming, routing, delegation, effects)
+        except StarDial as dialled:
+            self.env.layer.withdraw(server)
+            self.counters["star_codes"] += 1
+            scanned, raw = incoming.message.index.tobytes(), incoming.message.raw
+            effects.dialled.append(Dialled(incoming.source, scanned, raw, dialled.user, dialled.changes))
         except ParseError as error:
             self.counters[f"malformed_{error.header.lower() or 'message'}"] += 1
             warning = [("Warning", warning_of(error))]
@@ -374,9 +394,12 @@ class Proxy:
         )
         server.respond(answer.status, raw, effects)
 
-    def _note_invite(self, incoming: IncomingRequest, effects: ProxyEffects) -> None:
+    def _note_invite(self, incoming: IncomingRequest, effects: ProxyEffects, is_provider: bool) -> None:
+        """A provider calls our Contact; people know the number in To."""
         if incoming.begins_call:
-            effects.events.append(incoming.event("invite", effects.at, *incoming.parties))
+            caller, callee = incoming.parties
+            callee = address_of_record(incoming.message.to_uri) if is_provider else callee
+            effects.events.append(incoming.event("invite", effects.at, caller, callee))
 
 
 def _error_of(raw: bytes) -> ParseError:

@@ -55,11 +55,12 @@ def record_routes(
     own: OwnDomains,
     seals: DialogSeals,
     may_relay: bool,
+    mask: str = "",
 ) -> list[bytes]:
     """Return the values for a request to `to`: one, or one for each side that reaches us in another way.
 
     The target's side is on top (RFC 5658 §3). `routes`: what is left of Route. `may_relay`: whether the caller may
-    follow the callee wherever it moves.
+    follow the callee wherever it moves. `mask`: a parameter to stand behind the seal (`trunk_masks`).
     """
     outer, source = bracketed(to.local), incoming.source
     inner = outer if "%" in source.local else bracketed(source.local) or outer
@@ -68,7 +69,7 @@ def record_routes(
     caller = caller_side(incoming, seals, may_relay)
     sides = _new(Sides, (caller, first_callee_side(target, routes, to, seals, own)))
     seal = seals.make(sides, incoming.message.call_id, incoming.message.from_tag)
-    return [f"<{place};lr;{PARAM}={seal}>".encode() for place in dict.fromkeys(places)]
+    return [f"<{place};lr;{PARAM}={seal}{mask}>".encode() for place in dict.fromkeys(places)]
 
 
 def place_of(scheme: str, host: str, transport: int, own: OwnDomains) -> str:

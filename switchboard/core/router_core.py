@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from switchboard.codec import pack
 from switchboard.core.client_transaction import ClientState
-from switchboard.core.commands import CallEvent, Delegated, Lookup, NextHop, ProxyEffects, Question
+from switchboard.core.commands import CallEvent, Delegated, Dialled, Lookup, NextHop, ProxyEffects, Question
 from switchboard.core.domains import DEFAULT_PORT, OwnDomains
 from switchboard.core.environment import Environment
 from switchboard.core.facts import Facts
@@ -43,7 +43,8 @@ Run = tuple[int, bytes]
 class Effects(NamedTuple):
     """What a step has to have done: `sip.send` and `sip.translate` items, packed call events, names to resolve.
 
-    `delegated`: requests for the presence worker. `asks`: questions to media engines.
+    `delegated`: requests for the presence worker. `asks`: questions to media engines. `dialled`: star codes, for the
+    registrar.
     """
 
     requests: Run
@@ -52,6 +53,7 @@ class Effects(NamedTuple):
     lookups: Sequence[Question]
     delegated: Sequence[Delegated] = ()
     asks: Sequence[Ask] = ()
+    dialled: Sequence[Dialled] = ()
 
 
 class RouterCore:
@@ -73,6 +75,7 @@ class RouterCore:
         self._lookups: list[Question] = []
         self._asks: list[Ask] = []
         self._delegated: list[Delegated] = []
+        self._dialled: list[Dialled] = []
         self._touched: dict[object, None] = {}
         self._is_stirred = True  # whether the reference may have done something since the last step
         self._due: float | None = None  # the deadline of the reference
@@ -84,6 +87,7 @@ class RouterCore:
         """Take the predecessor's saved transactions up again, those that are not over; return how many there were."""
         self._begin(now, at)
         restored = self._saved.take_over(self._env, self._effects)
+        self.proxy.begin(self._effects)
         self._note_handed(now)
         self._hand_out()
         return restored
@@ -240,16 +244,17 @@ class RouterCore:
             self._is_stirred = False
         lookups, self._lookups = self._lookups, []
         delegated, self._delegated = self._delegated, []
+        dialled, self._dialled = self._dialled, []
         asks, self._asks = self._asks, []
         if self.engine is None:
             requests, responses, events = self._out
             self._out = [[], [], []]
-            return Effects(_run(requests), _run(responses), events, lookups, delegated, asks)
+            return Effects(_run(requests), _run(responses), events, lookups, delegated, asks, dialled)
         self._keep(self.engine.take_records())
         engine = self.engine
         engine.asked = False
         runs = engine.take_requests(), engine.take_responses()
-        return Effects(*runs, engine.take_events(), lookups, delegated, asks)
+        return Effects(*runs, engine.take_events(), lookups, delegated, asks, dialled)
 
     @property
     def next_deadline(self) -> float | None:
@@ -386,6 +391,7 @@ class RouterCore:
         self._lookups += effects.lookups
         self._asks += effects.asks
         self._delegated += effects.delegated
+        self._dialled += effects.dialled
         events = [_packed(event) for event in effects.events]
         if engine is None:
             self._out[0] += [pack([to.pack(), raw]) for to, raw in effects.requests]

@@ -55,7 +55,8 @@ class Target(NamedTuple):
     "" for the one that faces the hop. `fallback`: "host:port" to send to if nobody can be there, "" for none.
     `user`: the user of ours whose binding it is. `flows`: packed, the ways over which to send instead, one after the
     other, if the first is of a transport with connections; a connection that is gone makes the next one's turn.
-    `is_spare`: it is only tried if those before it could not be reached, or failed themselves (5xx).
+    `is_spare`: it is only tried if those before it could not be reached, or failed themselves (5xx). `trunk`: the
+    account by which the provider there is called.
     """
 
     text: str
@@ -68,19 +69,23 @@ class Target(NamedTuple):
     user: str = ""
     flows: tuple[bytes, ...] = ()
     is_spare: bool = False
+    trunk: str = ""
 
     def saved(self) -> Fields:
-        """What `restore` makes this target of again; the last two are left out if they say nothing."""
-        if self.is_spare:
-            return (*self[:1], *self[2:])
+        """What `restore` makes this target of again; the last ones are left out if they say nothing."""
+        if self.is_spare or self.trunk:
+            return (*self[:1], *self[2 : 11 if self.trunk else 10])
         return (*self[:1], *self[2 : 9 if self.flows else 8])
 
     @classmethod
     def restore(cls, saved: Fields) -> "Target":
         """Return the target that `saved` was asked of."""
         text, q, path, next_hop, local, fallback, user, *more = saved
-        flows, is_spare = (tuple(more[0]) if more else ()), len(more) > 1
-        return cls(text, uri_of(text), q, tuple(path), next_hop, local, fallback, user, flows, is_spare)
+        flows, is_spare = (tuple(more[0]) if more else ()), len(more) > 1 and bool(more[1])
+        trunk = more[2] if len(more) > 2 else ""
+        return cls(
+            text, uri_of(text), q, tuple(path), next_hop, local, fallback, user, flows, is_spare, trunk
+        )
 
 
 def target_of(bound: Bound, user: str) -> Target | None:
@@ -103,7 +108,7 @@ def target_of(bound: Bound, user: str) -> Target | None:
     is_elsewhere = bound.source_host != uri.host.strip("[]")
     fallback = bound.source if is_elsewhere and not (bound.next_hop or bound.path) else ""
     return _new(
-        Target, (text, uri, bound.q, bound.path, bound.next_hop, bound.local, fallback, user, (), False)
+        Target, (text, uri, bound.q, bound.path, bound.next_hop, bound.local, fallback, user, (), False, "")
     )
 
 
@@ -112,7 +117,7 @@ def along(text: str, uri: SipUri, flow: Flow, user: str = "") -> Target:
     if flow.transport != UDP:
         return over(text, uri, flow, (flow,), user)
     return _new(
-        Target, (text, uri, 1.0, (), format_hop(flow.host, flow.port), flow.local, "", user, (), False)
+        Target, (text, uri, 1.0, (), format_hop(flow.host, flow.port), flow.local, "", user, (), False, "")
     )
 
 
@@ -120,7 +125,8 @@ def over(text: str, uri: SipUri, flow: Flow, flows: Iterable[Flow], user: str = 
     """Return the target that is reached over the first of `flows` that works; the first of all is `flow`."""
     packed = tuple(dict.fromkeys(each.pack() for each in flows))
     return _new(
-        Target, (text, uri, 1.0, (), format_hop(flow.host, flow.port), flow.local, "", user, packed, False)
+        Target,
+        (text, uri, 1.0, (), format_hop(flow.host, flow.port), flow.local, "", user, packed, False, ""),
     )
 
 

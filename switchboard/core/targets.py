@@ -19,6 +19,8 @@ from switchboard.core.preprocess import Routing, unproved_lines
 from switchboard.core.refusal import Refusal, bad_extension
 from switchboard.core.request import IncomingRequest
 from switchboard.core.target import Bound, Target, secured, target_of
+from switchboard.core.trunks import PARAM as TRUNK
+from switchboard.core.trunks import Trunks
 from switchboard.sip.address import NameAddr, uri_in
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow, format_hop
@@ -60,7 +62,7 @@ class TargetPolicy:
     `failures`: where refusals to relay are noted. `keeps_identity`: everybody may assert who calls (`identity`).
     `dial_plan`: whom numbers mean, and where they go that no user has. `events`: what the presence worker answers.
     `keeps_messages`: whether texts to users who are not there are kept (`keeping.py`).
-    `planner`: what becomes of calls to users and groups with rules.
+    `planner`: what becomes of calls to users and groups with rules. `trunks`: accounts at providers.
     """
 
     own: OwnDomains
@@ -75,6 +77,7 @@ class TargetPolicy:
     events: EventPolicy | None = None
     keeps_messages: bool = False
     planner: Planner | None = None
+    trunks: Trunks | None = None
     gruus: Gruus = field(init=False)
 
     def __post_init__(self) -> None:
@@ -228,12 +231,13 @@ class TargetPolicy:
             return False
 
     def _own_targets(self, incoming: IncomingRequest, routing: Routing, at: float) -> list[Target]:
-        user = routing.uri.username
+        called = routing.called
+        user = routing.uri.username if called is None else self.plain_user(called)
         if not user:
             raise self._own_answer(incoming)
-        if is_gruu(routing.uri):
+        if is_gruu(routing.uri) and called is None:
             return self._gruu_targets(routing.uri, at)
-        if self.dial_plan is not None:
+        if self.dial_plan is not None and called is None:
             lead = self._lead(self.dial_plan, user, incoming, routing, at)
             if lead.uris:
                 return self._outside(lead.uris, incoming, routing, at)
@@ -355,9 +359,16 @@ class TargetPolicy:
 
 
 def _gateways(uris: Sequence[str]) -> list[Target]:
-    return [
-        Target(uri, parse_uri(uri), q=1.0 - place / 100, is_spare=place > 0) for place, uri in enumerate(uris)
-    ]
+    """One after the other; those of trunks have the trunk's name in a parameter that is ours."""
+    found = []
+    for place, text in enumerate(uris):
+        uri = parse_uri(text)
+        trunk = uri.param(TRUNK) or ""
+        uri = uri.without_params(TRUNK) if trunk else uri
+        found.append(
+            Target(str(uri) if trunk else text, uri, 1.0 - place / 100, is_spare=place > 0, trunk=trunk)
+        )
+    return found
 
 
 def _obeys_rules(incoming: IncomingRequest) -> bool:

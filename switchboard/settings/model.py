@@ -39,6 +39,7 @@ from switchboard.settings.hosts import (
 from switchboard.settings.origin import PREFIX, Origins, SettingsError, explain, variable_of
 from switchboard.settings.password import parse_password_hash
 from switchboard.settings.run_dir import find_run_dir
+from switchboard.settings.star_codes import StarCodeSettings
 from switchboard.settings.trunks import TrunkSettings, check_name, trunks_of
 from switchboard.settings.types import (
     ANY_CLASS,
@@ -249,6 +250,11 @@ class Settings(BaseSettings):
     )
     diversion: bool = _setting(
         False, "true or false: whether calls that are forwarded outside bear Diversion fields (RFC 5806)"
+    )
+    star_codes: StarCodeSettings = _setting(
+        StarCodeSettings(),
+        "a table [star_codes] with a code, as *72, for always, busy, no_answer, unregistered, off, dnd_on, dnd_off, "
+        "and always_off and its like; in the environment JSON",
     )
     relay: Literal["registered", "open"] = _setting(
         "registered", "registered (foreign domains only for registered users) or open (for everyone)"
@@ -686,7 +692,7 @@ def _undecodable(origins: Origins) -> SettingsError:
     """The environment says one of the settings in JSON as no JSON."""
     texts = {
         key: origins.variables.get(variable_of(key), "{}")
-        for key in ("hosts", "access", "dialplan", "trunks")
+        for key in ("hosts", "access", "dialplan", "trunks", "star_codes")
     }
     key = next(key for key, text in texts.items() if not _is_json(text))
     message = f"Bad setting {key}: {texts[key]!r} ({origins.of(key)}). Allowed: {allowed_values()[key]}."

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from switchboard.postgres.url import is_postgres
+from switchboard.settings.star_codes import KEYS
 from switchboard.storage.server_url import shown_of
 
 PREFIX = "SWITCHBOARD_"
@@ -23,6 +24,7 @@ OTHER_VARIABLES = frozenset(
 NESTED_KEYS = {
     "users": ("language",),
     "dialplan": ("country", "emergency", "emergency_to", "rules"),
+    "star_codes": KEYS,
     "trunks": (
         "registrar",
         "user",

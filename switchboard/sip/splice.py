@@ -50,7 +50,7 @@ def forward_request_in_python(request: Message, change: Forwarding) -> bytes:
     if change.routes is not None:
         edits += [(start, end, b"") for start, end in request.lines(Header.ROUTE)]
     edits += [(start, end, b"") for start, end in change.left_out]
-    return _apply(request.raw, edits, request.index[BODY_END])
+    return splice(request.raw, edits, request.index[BODY_END])
 
 
 def _new_lines(request: Message, change: Forwarding) -> bytes:
@@ -64,7 +64,8 @@ def _new_lines(request: Message, change: Forwarding) -> bytes:
     return b"\r\n".join(lines) + b"\r\n"
 
 
-def _apply(raw: bytes, edits: list[Edit], end: int) -> bytes:
+def splice(raw: bytes, edits: list[Edit], end: int) -> bytes:
+    """Return `raw` up to `end` with its edits: start, end, and what stands there instead."""
     pieces: list[bytes] = []
     position = 0
     for start, stop, replacement in sorted(edits):
@@ -113,7 +114,7 @@ def replace_reason(raw: bytes, reason: bytes) -> bytes:
 def add_lines(response: Message, lines: Sequence[bytes]) -> bytes:
     """Return `response` with header `lines` (without CRLF) added after its last one (§16.7 step 7)."""
     added = b"".join(line + b"\r\n" for line in lines)
-    return _apply(
+    return splice(
         response.raw, [(response.headers_end, response.headers_end, added)], response.index[BODY_END]
     )
 
@@ -121,7 +122,7 @@ def add_lines(response: Message, lines: Sequence[bytes]) -> bytes:
 def without_lines(message: Message, lines: Sequence[tuple[int, int]]) -> Message:
     """Return `message` without these header lines, given by start and end."""
     edits = [(start, end, b"") for start, end in lines]
-    return parse_message(_apply(message.raw, edits, message.index[BODY_END]))
+    return parse_message(splice(message.raw, edits, message.index[BODY_END]))
 
 
 def with_body(message: Message, body: bytes) -> bytes:
@@ -129,7 +130,7 @@ def with_body(message: Message, body: bytes) -> bytes:
     lines = [(start, end, b"") for start, end in message.lines(Header.CONTENT_LENGTH)]
     end = message.headers_end
     edits = [*lines, (end, end, b"Content-Length: %d\r\n" % len(body))]
-    return _apply(message.raw, edits, message.index[BODY_START]) + body
+    return splice(message.raw, edits, message.index[BODY_START]) + body
 
 
 def make_refusal(response: Message, status: int, warning: str) -> bytes:

@@ -87,6 +87,7 @@ class RegistrarService(Actor):
     connection.closed from edge-stream; stream.restarted from it -> connection.users.
     location.wanted from a router of another host -> location.page.
     users.wanted -> users.page, rules.wanted -> rules.page.
+    rules.dialled from routers -> sip.send to edge-tx.
     Events: location.changed; of several registrars: location.learned; location.number, location.clock for routers of
     other hosts, users.number, rules.number.
     Questions: location.list, location.remove, auth.failing, user.*, rules.*. The first registrar has users and rules.
@@ -213,6 +214,10 @@ class RegistrarService(Actor):
             case "users.page", list(pages):
                 for page in pages:
                     self._bad_items += not self._users.take_page(page)
+            case "rules.dialled", list(items) if self._rules is not None:
+                answers = [self._rules.answer_dialled(item) for item in items]
+                self._bad_items += answers.count(b"")
+                self._sender.put_packed(len(answers) - answers.count(b""), b"".join(answers))
             case "rules.wanted", list(items) if self._rules is not None:
                 for item in items:
                     self._bad_items += not self._rules.send_page(item)
@@ -240,6 +245,8 @@ class RegistrarService(Actor):
         self._began_at = now
         taken, self._frames = self._frames, []
         self._reception.begin()
+        if self._authenticator:
+            self._authenticator.verifier.replays.begin()
         try:
             change, items = self._answer_all(taken, now)
         except Late:
@@ -253,6 +260,8 @@ class RegistrarService(Actor):
 
     def _take_back(self) -> None:
         self._reception.undo()
+        if self._authenticator:
+            self._authenticator.verifier.replays.undo()
         self._registrar.take_displaced()
 
     def _hand_out(self, change: Change, items: list[bytes], now: float) -> None:

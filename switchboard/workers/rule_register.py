@@ -7,13 +7,17 @@ from typing import Any
 import structlog
 
 from switchboard.bus.context import BusContext
+from switchboard.bus.frames import flow_of
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Publisher
 from switchboard.registrar.rule_keeper import RULES_A_PAGE, RuleKeeper
+from switchboard.registrar.star_answers import DIALLED, answer_to, said
 from switchboard.settings.model import Settings
 from switchboard.settings.rules import surroundings_of
 from switchboard.settings.site import endpoints_of, is_here, router_numbers
 from switchboard.settings.users import open_rules
+from switchboard.sip.message import Message
+from switchboard.storage.unusable import NotWritten
 
 PAGES_KEPT = 2
 """For a router that is away; it asks again."""
@@ -70,6 +74,20 @@ class RuleRegister:
         answer = self._keeper.answer(question, body)
         self.tell()
         return answer
+
+    def answer_dialled(self, item: Any) -> bytes:
+        """The packed item of sip.send that answers an item of `rules.dialled`; b"" if that is none."""
+        flow = flow_of(item, DIALLED)
+        if flow is None or not item[1]:
+            return b""
+        message, (user, changes) = Message(item[2], item[1]), item[3:]
+        try:
+            told = self._keeper.answer("rules.set", [user, changes])
+            status, text = said(told)
+            self.tell()
+        except NotWritten as error:
+            status, text = 503, str(error)
+        return answer_to(message, flow, status, text)
 
     def forget(self, user: str) -> None:
         """Remove the rules of a user who goes. NotWritten."""

@@ -113,6 +113,26 @@ def test_no_count_is_good_twice_whenever_the_process_restarts(counts: list[int])
     assert counts == [] or max(counts) in good
 
 
+def test_what_was_taken_back_may_be_used_once_more() -> None:
+    replays = Replays(LIFETIME_S)
+    assert replays.use(nonce(1), 1, AT)
+    kept = replays.take_changes()
+    replays.begin()
+    assert [replays.use(nonce(1), 2, AT), replays.use(nonce(1), 3, AT), replays.use(nonce(2), 1, AT)] == [
+        True
+    ] * 3
+    kept |= replays.take_changes()
+    replays.undo()
+    kept |= replays.take_changes()
+    assert list(kept) == [nonce(1).identity, nonce(2).identity]
+    assert kept[nonce(2).identity] is None
+    for each in (replays, Replays(LIFETIME_S, [(key, state) for key, state in kept.items() if state])):
+        assert not each.use(nonce(1), 1, AT)
+        assert each.use(nonce(1), 2, AT)
+        assert each.use(nonce(2), 1, AT)
+        assert not each.use(nonce(2), 1, AT)
+
+
 def test_what_is_over_is_forgotten_and_so_kept_no_longer() -> None:
     replays = Replays(LIFETIME_S)
     replays.use(nonce(1), 1, AT)

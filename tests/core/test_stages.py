@@ -285,6 +285,16 @@ def test_a_rule_that_changes_is_heard_of_by_the_engine() -> None:
     assert [sent.to for sent in call_again(board, 2)] == [LUKAS]
 
 
+def test_a_call_to_a_user_without_rules_is_the_engines() -> None:
+    board = board_with({"peter": UserRules(dnd=True)}, Group("office", ("lenka",)))
+    (sent,) = call(board)
+    assert sent.to == LENKA
+    if board.core.engine is not None:
+        stats = board.core.stats()
+        assert stats["odd"] == 0
+        assert board.fragile or stats["plain"] == 1
+
+
 def test_the_caller_gives_up_at_the_second_stage() -> None:
     board = board_with({"lenka": UserRules(no_answer="lukas", after_s=5)})
     (first,) = call(board)

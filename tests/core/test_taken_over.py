@@ -6,6 +6,7 @@ import pytest
 from playbook import EPOCH, LENKA, LENKA_TABLET, LUKAS, Board, Sent, request, response
 
 from switchboard.codec import pack, unpack
+from switchboard.core.call_rules import StaticRules, UserRules
 from switchboard.core.router_core import RouterCore
 from switchboard.core.saved_transaction import SavedTransaction
 from switchboard.wal import shipping
@@ -147,6 +148,19 @@ def test_timers_go_on_at_their_instants(first: Shipping) -> None:
     assert not other.statuses()
     other.advance(0.2)
     assert other.statuses() == [408]
+
+
+def test_a_call_that_is_to_be_forwarded_goes_on_at_its_instant() -> None:
+    first = Shipping(rules=StaticRules({"lenka": UserRules(no_answer="lukas", after_s=10)}))
+    first.bind("lenka", PHONES[0])
+    ringing(first)
+    other = take_over(first)
+    other.bind("lukas", "sip:lukas@10.0.0.11:5060")
+    other.advance(6.9)
+    assert not other.sent()
+    other.advance(0.2)
+    assert sorted(each.line.split()[0] for each in other.sent()) == ["CANCEL", "INVITE"]
+    assert other.kinds() == ["forwarded"]
 
 
 def test_the_other_fork_is_cancelled(first: Shipping) -> None:

@@ -9,6 +9,7 @@ from system.control import Component
 from system.harness import INIT_SYSTEM, PATIENCE_S, Switchboard, free_port, wait_until
 from system.net import Net
 from system.user_agent import ClientTransaction, ServerTransaction, UserAgent, registered
+from system.watcher import Watcher
 
 pytestmark = pytest.mark.system
 
@@ -27,6 +28,7 @@ def office() -> Iterator[Office]:
     port = free_port(HOST)
     environment = {
         "SWITCHBOARD_KEEP_MESSAGES_DAYS": "7",
+        "SWITCHBOARD_PRESENCE": "on",
         "SWITCHBOARD_ROUTERS": "1",
         "SWITCHBOARD_T1_S": "0.1",
     }
@@ -114,6 +116,18 @@ def test_a_phone_that_does_not_answer(office: Office) -> None:
     wait_until(lambda: slow.user not in kept(office.board), "what arrived is not kept")
     assert kept(office.board)[gone.user] == 1
     assert "1 text" in office.board.cli("messages", "delete", gone.user).stderr
+
+
+def test_a_lamp_tells_of_texts(office: Office) -> None:
+    phone = away(office.net, "lamp")
+    lamp = Watcher.subscribe(UserAgent(office.net, "lamp"), phone.aor, "message-summary")
+    assert b"Messages-Waiting: no" in lamp.last.body
+    text(office.lukas, phone, "call me").expect(202)
+    assert b"Text-Message: 1/0" in lamp.hear().body
+    come_back(phone)
+    take(phone, "call me")
+    assert b"Text-Message: 0/0" in lamp.hear().body
+    lamp.refresh(0)
 
 
 def test_every_worker_is_killed_between(office: Office) -> None:

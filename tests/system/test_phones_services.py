@@ -1,5 +1,7 @@
 """Beyond a plain call: conference, transfers, redirection, messages, and phones of another make."""
 
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,6 +115,31 @@ def test_redirect_by_the_callee(lab: Lab, wire: Capture) -> None:
     assert_told(trace, lab.lukas, ANSWERED)
     [call_id] = trace.calls(lab.lukas.address)
     assert_answered_record(lab, call_id, lab.lukas, lab.lenka, ended_by="caller")
+
+
+def test_forwarded_when_nobody_answers(lab: Lab, wire: Capture) -> None:
+    """Everybody is killed while it rings at the second phone."""
+    lab.switchboard.cli("forward", "lenka", "--no-answer", "peter", "--after", "2")
+    ours, theirs = place_call(lab.lukas, lab.lenka)
+    incoming = lab.peter.wait_incoming("lukas")
+    lab.lenka.wait_ended(theirs)
+    for pid in [each["pid"] for each in lab.switchboard.components()]:
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+    lab.switchboard.wait_up()
+    lab.peter.answer(incoming)
+    lab.lukas.wait_media(ours)
+    lab.lukas.hang_up(ours)
+    lab.peter.wait_ended(incoming)
+    lab.switchboard.cli("forward", "lenka", "--off")
+
+    trace = wire.read()
+    statuses = [packet.status[:3] for packet in trace.responses("INVITE", target=lab.lukas.address)]
+    assert list(dict.fromkeys(statuses)) == ["100", "180", "181", "200"]
+    assert trace.rtp(lab.peter.address, lab.lukas.address)
+    [call_id] = trace.calls(lab.lukas.address)
+    record = assert_answered_record(lab, call_id, lab.lukas, lab.lenka, ended_by="caller")
+    assert record["forwarded"] == [{"by": "lenka", "to": "peter", "why": "no_answer"}]
 
 
 def test_chat(lab: Lab, wire: Capture) -> None:

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 import zmq
+from auth.answering import answer
 from bus.inbox import bind_inbox, next_frame
 from flows import packed
 from registrar.registers import connection, register
 from structlog.testing import capture_logs
 
+from switchboard.auth.users import make_entry
 from switchboard.bus import frames
 from switchboard.bus.context import BusContext, load_keys, make_keys
 from switchboard.bus.endpoints import Endpoints
@@ -484,6 +486,28 @@ def test_what_cannot_be_made_durable_gets_503_and_is_not_in_force(
     again = register("<sip:eva@10.0.0.8>", user="eva", cseq=2)
     assert [each.status for each in answers(edge, service, again)] == [200]
     assert set(read_snapshot(settings.store_path)[1]) == {"lukas", "eva"}
+
+
+def test_a_password_that_was_right_while_nothing_could_be_written_is_not_asked_for_again(
+    context: BusContext, settings: Settings
+) -> None:
+    edge = bind_inbox(context, Endpoints(settings.run_dir).inbox("edge-tx"))
+    service = RegistrarService(settings.model_copy(update={"auth": "on"}), context, 0)
+    service.answer("user.put", [list(make_entry("lukas", settings.realm, "secret"))])
+    [asked] = answers(edge, service, register(f"<{CONTACT}>", cseq=1))
+    challenge = asked.get(Header.WWW_AUTHENTICATE) or ""
+
+    def with_password(number: int) -> bytes:
+        target = "sip:switchboard.test"
+        shown = answer(challenge, "lukas", "secret", "REGISTER", target, count=number)
+        return register(f"<{CONTACT}>", cseq=number + 1, extra=f"Authorization: {shown}")
+
+    with locked(settings.store_path):
+        assert [each.status for each in answers(edge, service, with_password(1))] == [503]
+    service.handle_timer(time.monotonic() + RETRY_S)
+    assert [each.status for each in answers(edge, service, with_password(2))] == [200]
+    assert [each.status for each in answers(edge, service, with_password(2))] == [401]
+    service.close()
 
 
 def test_nobody_is_told_to_be_registered_who_is_not(context: BusContext, settings: Settings) -> None:

@@ -1,0 +1,72 @@
+"""Star codes: what a user dials to change the own rules, as *72101 to have all calls go to 101.
+
+Theory. A code is dialled as a number. The router finds out who dials it, and hands the INVITE to the registrar, which
+owns the rules, changes them, and answers with a final response whose reason phrase says what is so now. So the router
+has no state of it: a repetition of the INVITE is another change to the same, and the ACK of the answer ends here.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from switchboard.core.preprocess import Routing
+from switchboard.core.refusal import Refusal
+from switchboard.core.request import IncomingRequest
+from switchboard.core.targets import TargetPolicy
+
+CASES: Final = ("always", "busy", "no_answer", "unregistered")
+"""With a number behind the code; CASE_off without."""
+OFF: Final = "_off"
+_ALL_OFF: Final = {**dict.fromkeys(CASES, ""), "also": []}
+_CHANGES: Final[Mapping[str, Mapping[str, Any]]] = {
+    "off": _ALL_OFF,
+    "dnd_on": {"dnd": True},
+    "dnd_off": {"dnd": False},
+    **{f"{case}{OFF}": {case: ""} for case in CASES},
+}
+ACTIONS: Final = (*CASES, *_CHANGES)
+
+
+class StarDial(Exception):
+    """Ends the processing of an INVITE: `user` has dialled these changes of the own rules (`rule_keeper.FIELDS`)."""
+
+    def __init__(self, user: str, changes: Mapping[str, Any]) -> None:
+        super().__init__(user)
+        self.user = user
+        self.changes = changes
+
+
+class StarCodes:
+    """Those of the settings. `actions`: by code."""
+
+    def __init__(self, actions: Mapping[str, str]) -> None:
+        self._actions = sorted(actions.items(), key=lambda each: -len(each[0]))
+
+    def check(self, incoming: IncomingRequest, routing: Routing, policy: TargetPolicy, at: float) -> None:
+        """Raise the `StarDial` of an INVITE that dials a code; `Refusal` if nobody knows who dials, or it is not whole.
+
+        `at`: epoch s.
+        """
+        dialled = routing.uri.username
+        if incoming.method != "INVITE" or incoming.is_in_dialog or not dialled.startswith("*"):
+            return
+        if routing.target is not None or not policy.own.owns(routing.uri):
+            return
+        changes = self._read(dialled)
+        if changes is None:
+            return
+        user, caller = routing.user, incoming.caller
+        if not user and caller and policy.locations.registered_from(caller, incoming.source.host, at):
+            user = caller
+        if not user:
+            raise Refusal(403, "Star Codes Are For Known Users")
+        raise StarDial(user, changes)
+
+    def _read(self, dialled: str) -> Mapping[str, Any] | None:
+        """What the longest code at its beginning means; None for none."""
+        code, action = next((each for each in self._actions if dialled.startswith(each[0])), ("", ""))
+        rest = dialled.removeprefix(code).strip(" *-")
+        if action in CASES:
+            if not rest:
+                raise Refusal(484, f"Dial {code} And A Number")
+            return {action: rest}
+        return None if rest else _CHANGES.get(action)

@@ -1,0 +1,142 @@
+"""A trunk at a provider that challenges, restarts and is busy: registered, called out, called in, over kills."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from system.dialog import answer_call, hang_up
+from system.harness import Switchboard, free_port, wait_until
+from system.net import Net
+from system.provider import PASSWORD, REALM, Provider
+from system.user_agent import UserAgent, registered
+
+pytestmark = pytest.mark.system
+
+HOST = "127.0.0.1"
+NUMBER = "421255500101"
+WORKERS = ("trunks", "router", "edge-rx", "edge-tx", "edge-stream", "registrar", "translator", "journal")
+
+
+class Office(NamedTuple):
+    board: Switchboard
+    provider: Provider
+    net: Net
+    lukas: UserAgent
+    outside: UserAgent
+
+    def trunk(self) -> dict[str, Any]:
+        (found,) = json.loads(self.board.cli("trunk", "list", "--json").stdout)["trunks"]
+        return dict(found)
+
+    def wait_registered(self) -> None:
+        """Registered now, after all that has happened."""
+        self.board.cli("trunk", "test", "provider", "--json", check=False)
+        wait_until(lambda: self.trunk()["registered_s"] > 0 and not self.trunk()["refusal"], "a registration")
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """One provider with one phone behind it; calls with 0 go there."""
+    directory, port = tmp_path_factory.mktemp("provider"), free_port(HOST)
+    with Net((HOST, port)) as net:
+        outside = UserAgent(net, "outside")
+        with Provider(directory, outside.address, least_s=60, most_s=60) as provider:
+            lukas = f"lukas-{net.run}"
+            trunk = {
+                "registrar": provider.place,
+                "user": NUMBER,
+                "domain": REALM,
+                "caller": "+421255500100",
+                "numbers": {f"+{NUMBER}": lukas},
+            }
+            password = directory / "password"
+            password.write_text(f"{PASSWORD}\n")
+            password.chmod(0o600)
+            trunk["password_file"] = str(password)
+            rules = [{"match": "0*", "strip": 1, "prepend": "+421", "to": "trunk:provider"}]
+            environment = {
+                "SWITCHBOARD_TRUNKS": json.dumps({"provider": trunk}),
+                "SWITCHBOARD_DIALPLAN": json.dumps({"rules": rules}),
+                "SWITCHBOARD_ROUTERS": "1",
+            }
+            with Switchboard(environment, port=port) as board:
+                yield Office(board, provider, net, registered(net, "lukas"), outside)
+
+
+def test_it_registers_and_says_so(office: Office) -> None:
+    office.wait_registered()
+    assert "is registered" in office.board.cli("trunk", "test", "provider").stderr
+    doctor = json.loads(office.board.cli("doctor", "--json", check=False).stdout)
+    assert [each["level"] for each in doctor["findings"] if each["check"] == "trunk"] == ["ok"]
+    assert PASSWORD not in office.board.log()
+
+
+def call_out(office: Office) -> Any:
+    invite = office.lukas.invite(f"sip:0905123456@{HOST}")
+    incoming = office.outside.expect("INVITE")
+    assert incoming.request.uri.startswith("sip:+421905123456@")
+    assert "+421255500100@provider.example" in incoming.request.get("from")
+    assert "lukas" not in incoming.request.get("from")
+    return answer_call(office.lukas, invite, office.outside, incoming)
+
+
+def call_in(office: Office) -> Any:
+    invite = office.outside.start(
+        office.outside.request(
+            "INVITE", f"sip:{NUMBER}@{office.provider.place}", body=b"v=0\r\n", to=f"<sip:{NUMBER}@{REALM}>"
+        ),
+        (office.provider.host, office.provider.port),
+    )
+    return answer_call(office.outside, invite, office.lukas, office.lukas.expect("INVITE"))
+
+
+def test_a_call_out_is_proved_and_ended_by_both_sides(office: Office) -> None:
+    call = call_out(office)
+    hang_up(call.caller, call.callee)
+    call = call_out(office)
+    hang_up(call.callee, call.caller)
+
+
+def test_a_call_in_goes_to_whose_number_it_is(office: Office) -> None:
+    office.wait_registered()
+    call = call_in(office)
+    hang_up(call.caller, call.callee)
+
+
+def test_calls_and_the_registration_survive_a_kill_of_every_worker(office: Office) -> None:
+    office.wait_registered()
+    out = call_out(office)
+    before = office.trunk()["registered_s"]
+    for worker in WORKERS:
+        office.board.kill(worker)
+    office.board.wait_up()
+    hang_up(out.caller, out.callee)
+    assert 0 < office.trunk()["registered_s"] <= before
+    call = call_in(office)
+    hang_up(call.callee, call.caller)
+
+
+def test_a_provider_that_forgot_us_and_one_that_is_busy(office: Office) -> None:
+    office.provider.restart(busy=True)
+    said = office.board.cli("trunk", "test", "provider", check=False)
+    assert said.returncode == 1
+    assert "503 Overloaded" in said.stderr
+    invite = office.lukas.invite(f"sip:0905123456@{HOST}")
+    invite.expect(500)
+    office.provider.restart()
+    office.wait_registered()
+    call = call_in(office)
+    hang_up(call.caller, call.callee)
+
+
+def test_a_password_that_is_wrong_is_told_in_words(office: Office) -> None:
+    file = Path(json.loads(office.board.environment["SWITCHBOARD_TRUNKS"])["provider"]["password_file"])
+    file.write_text("another\n")
+    said = office.board.cli("trunk", "test", "provider", check=False)
+    assert "does not take the password" in said.stderr
+    refused = office.lukas.invite(f"sip:0905123456@{HOST}").expect(502)
+    assert "Trunk provider Does Not Take Our Password" in str(refused)
+    file.write_text(f"{PASSWORD}\n")
+    office.wait_registered()
