@@ -53,6 +53,9 @@ class Follower(Protocol):
     def changed(self, number: int, records: bytes, start: int, now: float) -> None:
         """Take a `location.changed`; its packed list of records starts there."""
 
+    def learned(self, number: int, records: bytes, start: int, now: float) -> None:
+        """Take a `location.learned`, which is a change of the same series."""
+
     def told(self, number: int, now: float) -> None:
         """Take a `location.number`."""
 
@@ -119,6 +122,8 @@ class StoreFollower:
             self._held.append((number, records[start:]))
         elif not self._replica.apply(number, records, start):
             self._begin()
+
+    learned = changed
 
     def told(self, number: int, now: float) -> None:
         self._silence.heard(now)
@@ -252,6 +257,8 @@ class PageFollower:
     def changed(self, number: int, records: bytes, start: int, now: float) -> None:
         self._silence.heard(now)
         self._apply(number, records[start:], now)
+
+    learned = changed
 
     def told(self, number: int, now: float) -> None:
         self._silence.heard(now)

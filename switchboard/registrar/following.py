@@ -79,6 +79,10 @@ class Following:
                 self._unconfirmed.pop(user, None)
         self._follower.changed(number, records, start, now)
 
+    def learned(self, number: int, records: bytes, start: int, now: float) -> None:
+        if registrar_of(number) == self.registrar:
+            self.changed(number, records, start, now)
+
     def _anticipate(self, teller: int, records: bytes, start: int, now: float) -> None:
         if teller not in self._order or not self._replica.is_loaded:
             return

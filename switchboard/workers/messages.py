@@ -3,23 +3,20 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from switchboard.bus import frames
+from switchboard.bus.frames import flow_of
 from switchboard.codec import CodecError
 from switchboard.core.keeping import tag_of
 from switchboard.messages.desk import TOKEN as TOKEN
 from switchboard.messages.desk import Desk
 from switchboard.messages.store import MessageStore
-from switchboard.presence.reception import Answer, Reception, Request
-from switchboard.registrar.store import Change
+from switchboard.presence.reception import ITEM, Answer, Reception, Request
 from switchboard.registrar.user_table import users_in
 from switchboard.settings.model import Settings
-from switchboard.sip.errors import ParseError
 from switchboard.sip.message import Message
 from switchboard.storage.unusable import NotWritten
 from switchboard.storage.writing import Writing
 from switchboard.workers.own_requests import Requester
 
-CHANGED: Final = frames.head("location.changed")
 METHOD: Final = "MESSAGE"
 ARRIVED: Final = 200
 """In the place of the refusal: a phone has taken the text after all."""
@@ -65,13 +62,12 @@ class MessageDesk:
             self._has_arrived(item, now)
         return list(filter(None, answers))
 
-    def changed(self, frame: bytes, now: float) -> None:
-        """The frame of a location.changed (trusted): who has registered may be waited for."""
+    def changed(self, records: bytes, start: int, now: float) -> None:
+        """Bindings have changed (trusted; packed from there on): who has registered may be waited for."""
         if not self.desk.waits:
             return
         try:
-            _, start = Change.split(frame, len(CHANGED))
-            users = users_in(frame[start:])
+            users = users_in(records[start:])
         except CodecError:
             return
         self.desk.registered((user for user, bindings in users.items() if bindings), now)
@@ -124,7 +120,7 @@ class MessageDesk:
             return [reception.refuse(item, now) for item in items]
 
     def _has_arrived(self, item: Any, now: float) -> None:
-        try:
-            self.desk.arrived(Message(item[2], item[1]), item[4], now)
-        except (ParseError, TypeError):
+        if flow_of(item, ITEM) is None or not item[1]:
             self.desk.counters["messages_unreadable"] += 1
+        else:
+            self.desk.arrived(Message(item[2], item[1]), item[4], now)

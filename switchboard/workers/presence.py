@@ -13,7 +13,6 @@ from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.peer import Peer
-from switchboard.codec import CodecError
 from switchboard.core.record_route import place_of
 from switchboard.core.request import user_of
 from switchboard.messages.summary import MessageSummary
@@ -21,12 +20,12 @@ from switchboard.presence.core import PresenceCore
 from switchboard.presence.reception import Reception
 from switchboard.presence.store import PresenceStore
 from switchboard.presence.watching import Limits, Watchers
-from switchboard.registrar.follower import StoreFollower
+from switchboard.registrar.follower import Follower, StoreFollower
+from switchboard.registrar.following import Following
 from switchboard.registrar.replica import Replica
-from switchboard.registrar.store import Change
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
-from switchboard.settings.site import clock_of, endpoints_of, router_numbers
+from switchboard.settings.site import clock_of, endpoints_of, is_here, router_numbers, store_of
 from switchboard.sip.flow import Flow, bracketed
 from switchboard.storage.mending import reports
 from switchboard.storage.unusable import NotWritten
@@ -35,9 +34,9 @@ from switchboard.transports.sender import TABLES, make_sender
 from switchboard.workers.followed_calls import FollowedCalls
 from switchboard.workers.messages import METHOD, TOKEN, MessageDesk, is_text
 from switchboard.workers.own_requests import Requester
+from switchboard.workers.registrar_hearing import Hearing, take_change
 from switchboard.workers.run import run_actor
 
-_CHANGED: Final = frames.head("location.changed")
 TICK_S: Final = 1.0
 NOTIFIES_AT_ONCE: Final = 100
 """In one round: what has come meanwhile is answered before the next ones."""
@@ -70,7 +69,9 @@ class PresenceService(Actor):
         self._routers = [Peer(context, endpoints.inbox("router", each)) for each in routers]
         self.outboxes = [*self._sender.outboxes, *self._requester.outboxes]
         self._replica = Replica()
-        self._follower = StoreFollower(self._replica, settings.store_path)
+        here = [each for each in range(settings.registrars) if is_here(f"registrar.{each}", settings)]
+        self._hearing = Hearing(here)
+        self._follower = self._follow(here)
         self._core = PresenceCore(
             self._replica,
             Watchers(settings.watchers == "all"),
@@ -96,6 +97,16 @@ class PresenceService(Actor):
         for report in reports(*self._files):
             structlog.get_logger().warning(str(report))
 
+    def _follow(self, registrars: Sequence[int]) -> Follower:
+        """Those of this host."""
+
+        def make(registrar: int) -> Follower:
+            return StoreFollower(self._replica, store_of(registrar, self._settings))
+
+        if len(registrars) == 1:
+            return make(registrars[0])
+        return Following(self._replica, registrars, make, self._hearing.follow)
+
     def _make_desk(self, settings: Settings) -> MessageDesk | None:
         if not settings.keep_messages_days:
             return None
@@ -107,13 +118,12 @@ class PresenceService(Actor):
 
     def subscriptions(self, endpoints: Endpoints) -> list[str]:
         """The registrar's changes, and the translator's tables."""
-        return [endpoints.publisher("registrar"), endpoints.publisher("translator")]
+        return [*self._hearing.publishers(endpoints), endpoints.publisher("translator")]
 
     def subscribed(self, sockets: Sequence[zmq.Socket[bytes]]) -> None:
-        """Of the registrar what concerns bindings; the translator's tap is another's business."""
-        registrar, translator = sockets
-        for subject in ("location.changed", "location.number"):
-            registrar.subscribe(frames.head(subject))
+        """Changes of bindings; the translator's tap is another's business."""
+        *registrars, translator = sockets
+        self._hearing.opened(registrars)
         translator.subscribe(frames.head(TABLES))
 
     def is_ready(self) -> bool:
@@ -122,15 +132,12 @@ class PresenceService(Actor):
 
     def receive_frame(self, frame: bytes) -> int | None:
         """Take changes of the bindings as they are packed."""
-        if not frame.startswith(_CHANGED):
-            return None
-        try:
-            number, start = Change.split(frame, len(_CHANGED))
-            self._follower.changed(number, frame, start, time.monotonic())
-        except CodecError:
+        now = time.monotonic()
+        heard = take_change(self._follower, frame, now)
+        if heard is None:
             return None
         if self._messages:
-            self._messages.changed(frame, time.monotonic())
+            self._messages.changed(frame, heard.start, now)
         return 1
 
     def receive(self, subject: str, body: Any, now: float) -> None:
@@ -146,8 +153,12 @@ class PresenceService(Actor):
                     self._core.watching.answered(answer.token, answer.status, is_own, self._clock.at())
             case "call.happened", [int(router), str(series), list(events)]:
                 self._calls.take(router, series, events)
+            case "call.led", list(items):
+                self._calls.lead(items, self._clock.at())
             case "location.number", [int(number)]:
                 self._follower.told(number, now)
+            case "location.clock", [float(at)]:
+                self._follower.told_clock(at, now)
             case "phrases.tables", tables:
                 self._bad_casts += not self._sender.take_tables(tables, now)
             case _:

@@ -23,7 +23,7 @@ from switchboard.bus.marks import Marks
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer as BusPeer
 from switchboard.bus.tap import Tap
-from switchboard.codec import CodecError, list_head, pack
+from switchboard.codec import list_head, pack
 from switchboard.core.authorization import Admission
 from switchboard.core.call_plan import Planner
 from switchboard.core.commands import Delegated, Dialled
@@ -53,7 +53,6 @@ from switchboard.registrar.replica import Replica
 from switchboard.registrar.rule_keeper import RULES_A_READING
 from switchboard.registrar.rule_replica import RuleReplica
 from switchboard.registrar.rule_store import RuleStore
-from switchboard.registrar.store import Change
 from switchboard.settings.hosts import Component
 from switchboard.settings.local import SourceAddresses, own_domains
 from switchboard.settings.model import Settings
@@ -84,14 +83,14 @@ from switchboard.workers.leaving import LOOK_S, Leaving
 from switchboard.workers.log_lines import FailureLog
 from switchboard.workers.media_link import make_media_link, make_relays
 from switchboard.workers.own_requests import AnswerBoxes
+from switchboard.workers.registrar_hearing import Hearing, take_change
 from switchboard.workers.trunk_passwords import make_trunks
 from switchboard.workers.user_register import QUESTIONS_KEPT, follow_users, make_authenticator
 
 if TYPE_CHECKING:
     from switchboard._native.engine import FastPath
 
-_RECEIVED, _CHANGED = frames.head("sip.received"), frames.head("location.changed")
-_CHANGES = _CHANGED, frames.head("location.learned")
+_RECEIVED = frames.head("sip.received")
 DIALLED_KEPT = 100
 """Star codes, while the registrar is away."""
 REQUESTS_KEPT = 5000
@@ -162,7 +161,8 @@ class RouterService(Actor):
             self._source_address, partial(serve_names, may_be_private=settings.private_names)
         )
         self._replica = Replica()
-        self._heard: zmq.Socket[bytes] | None = None
+        self._order = self._registrars_to_follow()
+        self._hearing = Hearing(self._order)
         self._follower = self._make_follower(context, endpoints)
         self._caps = self._make_caps()
         self._edge_here = edge_here(settings)
@@ -191,27 +191,16 @@ class RouterService(Actor):
 
     def subscriptions(self, endpoints: Endpoints) -> list[str]:
         """The changes of the registrars, and the translator's tables."""
-        registrars = range(self._settings.registrars)
-        return [
-            *(endpoints.publisher("registrar", each) for each in registrars),
-            endpoints.publisher("translator"),
-        ]
+        return [*self._hearing.publishers(endpoints), endpoints.publisher("translator")]
 
     def subscribed(self, sockets: Sequence[zmq.Socket[bytes]]) -> None:
-        """All that the registrar publishes; of others their own changes. The translator's tap is another's business."""
-        *self._registrars, translator = sockets
+        """Changes of bindings; users and rules of the first registrar. The translator's tap is another's business."""
+        *registrars, translator = sockets
         translator.subscribe(frames.head(TABLES))
-        self._registrars[0].subscribe(frames.head("users.number"))
-        for each in self._registrars:
-            each.subscribe(_CHANGED)
-        following = self._follower
-        self._hear_registrar(following.registrar if isinstance(following, Following) else 0)
-
-    def _hear_registrar(self, registrar: int) -> None:
-        if self._heard is not None:
-            self._heard.unsubscribe(b"")
-        self._heard = self._registrars[registrar]
-        self._heard.subscribe(b"")
+        self._hearing.opened(registrars)
+        first = registrars[self._order.index(0)]
+        for subject in ("users.number", "rules.number"):
+            first.subscribe(frames.head(subject))
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """Names that were resolved, and the tap."""
@@ -222,15 +211,7 @@ class RouterService(Actor):
         """Take what stays packed: datagrams, if the core has them so, and changes of the bindings."""
         if frame.startswith(_RECEIVED):
             return self._core.receive(frame, len(_RECEIVED), time.monotonic(), self._clock.at())
-        head = next((each for each in _CHANGES if frame.startswith(each)), None)
-        if head is None:
-            return None
-        try:
-            number, start = Change.split(frame, len(head))
-            self._follower.changed(number, frame, start, time.monotonic())
-        except CodecError:
-            return None
-        return 1
+        return 1 if take_change(self._follower, frame, time.monotonic()) else None
 
     def receive(self, subject: str, body: Any, now: float) -> None:
         """Take messages, errors and restarts of those who send them, changes of bindings, acknowledgements."""
@@ -411,6 +392,8 @@ class RouterService(Actor):
         self._dialled.put_all(map(_as_item, effects.dialled))
         if self._delegated is not None:
             self._delegated.put_all(map(_as_item, effects.delegated))
+            if effects.led and now < self._calls_wanted_until:
+                self._delegated.peer.send("call.led", effects.led)
         self._sender.put_packed(*effects.responses)  # first: a BYE or NOTIFY may stand right behind its 200
         self._sender.put_packed(*effects.requests)
         self._sender.flush()
@@ -520,18 +503,23 @@ class RouterService(Actor):
         return self._log.keyed
 
     def _make_follower(self, context: BusContext, endpoints: Endpoints) -> Follower:
-        everyone = range(self._settings.registrars)
         asked = {
             each: Outbox(context, endpoints.inbox("registrar", each), "location.wanted", QUESTIONS_KEPT)
-            for each in everyone
+            for each in self._order
             if not is_here(f"registrar.{each}", self._settings)
         }
         self.outboxes += asked.values()
         make = partial(self._follow, asked, self._open_copy() if asked else None)
-        if len(everyone) == 1:
+        if len(self._order) == 1:
             return make(0)
-        order = sorted(everyone, key=lambda each: (each in asked, (each - self._instance) % len(everyone)))
-        return Following(self._replica, order, make, self._hear_registrar)
+        return Following(self._replica, self._order, make, self._hearing.follow)
+
+    def _registrars_to_follow(self) -> list[int]:
+        """All of them: first those on this host, of which each router begins with another one."""
+        everyone = [
+            (self._instance + each) % self._settings.registrars for each in range(self._settings.registrars)
+        ]
+        return sorted(everyone, key=lambda each: not is_here(f"registrar.{each}", self._settings))
 
     def _open_copy(self) -> BindingsCopy:
         copy = BindingsCopy(router_dir(self._instance, self._settings) / "bindings")
