@@ -13,7 +13,7 @@ from switchboard.core.call_rules import CallRules, Group, UserRules, group_of
 from switchboard.core.dial_plan import DialPlan
 from switchboard.sip.uri import SipUri, is_sip, parse_uri
 
-MOST_STEPS: Final = 5000
+MOST_STEPS: Final = 2000
 """Of a walk along the rules."""
 MOST_NAMED: Final = 10
 """Names in one note."""
@@ -196,17 +196,25 @@ def _circle(name: str, first: End, book: CallRules, around: Surroundings) -> lis
 
 
 def _walk(start: tuple[str, str], first: End, following: Callable[[End], list[End]]) -> list[str]:
-    seen: set[End] = set()
-    waiting = [(first, [_named(first)])]
-    while waiting and len(seen) < MOST_STEPS:
-        end, way = waiting.pop()
+    before: dict[End, End] = {first: first}
+    waiting = [first]
+    while waiting and len(before) < MOST_STEPS:
+        end = waiting.pop()
         if end == start:
-            return way
-        if end in seen:
-            continue
-        seen.add(end)
-        waiting += [(each, [*way, _named(each)]) for each in following(end)]
+            return _names_to(end, before)
+        for each in following(end):
+            if each not in before:
+                before[each] = end
+                waiting.append(each)
     return []
+
+
+def _names_to(end: End, before: dict[End, End]) -> list[str]:
+    names = [_named(end)]
+    while before[end] != end:
+        end = before[end]
+        names.append(_named(end))
+    return names[::-1]
 
 
 def _next_of(end: End, book: CallRules, around: Surroundings) -> list[End]:
