@@ -24,7 +24,7 @@ from functools import partial
 from switchboard.auth.failures import Reason
 from switchboard.core.branch import Branch, Final, best, gathered_challenges, restore_branch, with_challenges
 from switchboard.core.call_notes import note, note_bye, note_success
-from switchboard.core.commands import Fields, ProxyEffects
+from switchboard.core.commands import Fields, Led, ProxyEffects
 from switchboard.core.environment import Environment
 from switchboard.core.final_response import candidates, have_all_failed, must_not_pass
 from switchboard.core.following import NOT_ANSWERED, enter, targets_of
@@ -220,7 +220,10 @@ class ResponseContext(Forks):
     def _settle(self, effects: ProxyEffects) -> None:
         """When no branch is pending: try the next group, begin the next stage, or send the best response."""
         waiting = self._waiting
-        while not self._is_pending():
+        while True:
+            self._replace_failed(effects)
+            if self._is_pending():
+                return
             if waiting and not (waiting.are_spare and not have_all_failed(self._candidates())):
                 self._start_group(waiting.take(self._routing.breadth), effects)
                 continue
@@ -228,6 +231,15 @@ class ResponseContext(Forks):
             if self.server.is_finished or self._cancelled or not self._go_on(effects):
                 self._send_best(effects)
                 return
+
+    def _replace_failed(self, effects: ProxyEffects) -> None:
+        """Try other ways to callees of a stage to whom none has led, while the others ring."""
+        stages = self._stages
+        if stages is None or stages.is_late or self._cancelled or self.server.is_finished or self._waiting:
+            return
+        spares = stages.take_spares(self._branches)
+        if spares and self._add(spares):
+            self._start_group(self._waiting.take(self._routing.breadth), effects)
 
     def _go_on(self, effects: ProxyEffects) -> bool:
         """Begin the stage that follows; False if there is none."""
@@ -285,9 +297,9 @@ class ResponseContext(Forks):
             target = answering_target(response, branch.plan.target)
             self._env.unconfirmed.await_ack(self._received.message, target, effects.now)
         if self._stages and self._env.policy.planner:
-            self._env.policy.planner.turns.note_answer(
-                self._stages.callee(branch.plan.target).user, effects.now
-            )
+            user = self._stages.callee(branch.plan.target).user
+            self._env.policy.planner.turns.note_answer(user, effects.now)
+            effects.led.append(Led(response.call_id, (user,) if user else ()))
         self._relay(response, effects, branch)
         self._cancel_rest(effects, _ANSWERED_ELSEWHERE)
 

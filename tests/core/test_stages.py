@@ -69,6 +69,17 @@ def test_busy() -> None:
     assert board.statuses() == [200]
 
 
+def test_lamps_are_told_whom_it_leads_to() -> None:
+    group = Group("office", ("lukas", "peter"), "all")
+    board = board_with({"lenka": UserRules(busy="group:office")}, group)
+    (first,) = call(board)
+    answer(board, first, 486)
+    at_lukas, _ = invites(board)
+    answer(board, at_lukas, 200)
+    assert [each.users for each in board.led] == [("lenka",), ("lukas", "peter"), ("lukas",)]
+    assert {each.call_id for each in board.led} == {"call-1"}
+
+
 @pytest.mark.parametrize(
     ("status", "goes_on"), [(486, True), (600, True), (603, False), (404, False), (500, False)]
 )
@@ -532,6 +543,19 @@ class TestGroups:
         assert [each.to for each in sent] == [LENKA, PETER, ("192.0.2.5", 5060)]
         answer(board, sent[2], 200, "m")
         assert board.statuses() == [100, 200]
+
+    def test_the_next_gateway_is_tried_while_the_others_ring(self) -> None:
+        gateways = Rule("out", pattern_of("0*"), uris=("sip:192.0.2.1", "sip:192.0.2.2", "sip:192.0.2.3"))
+        board = board_with({"lenka": UserRules(also=("0905",))}, dial_plan=DialPlan((gateways,)))
+        desk, first = call(board)
+        answer(board, desk, 180)
+        answer(board, first, 503)
+        (second,) = invites(board)
+        assert second.to == ("192.0.2.2", 5060)
+        answer(board, second, 486)
+        assert invites(board) == []
+        answer(board, desk, 200)
+        assert board.statuses() == [100, 180, 200]
 
     def test_phones_with_another_q_ring_with_the_others(self) -> None:
         board = board_with({"lenka": UserRules(also=("peter",))})
