@@ -17,7 +17,7 @@ from switchboard.codec import list_head, pack, unpack
 from switchboard.core.authorization import Admission
 from switchboard.core.call_plan import Planner
 from switchboard.core.call_rules import CallRules
-from switchboard.core.commands import CallEvent, Delegated, Dialled, Lookup, NextHop
+from switchboard.core.commands import CallEvent, Delegated, Dialled, Led, Lookup, NextHop
 from switchboard.core.delegation import EventPolicy
 from switchboard.core.dial_plan import DialPlan
 from switchboard.core.dialog_seal import NOBODY, DialogSeals, Side, Sides
@@ -146,6 +146,7 @@ class Board:
     events: list[CallEvent] = field(default_factory=list)
     lookups: list[Lookup] = field(default_factory=list)
     delegated: list[Delegated] = field(default_factory=list)
+    led: list[Led] = field(default_factory=list)
     dialled: list[Dialled] = field(default_factory=list)
     relay_media: str = ""
     advertised: str = ""
@@ -328,6 +329,7 @@ class Board:
             kind, call_id, from_tag, at, *details = unpack(event)
             self.events.append(CallEvent(kind, call_id, from_tag, at, tuple(details)))
         self.delegated += effects.delegated
+        self.led += effects.led
         self.dialled += effects.dialled
         self.asks += effects.asks
         for lookup, asker in effects.lookups:
@@ -369,7 +371,8 @@ def _sorted(effects: Effects) -> list[list[object]]:
     """What is due at the same instant comes in any order."""
     runs = [unpack(list_head(count) + items) for count, items in (effects.requests, effects.responses)]
     events = [event for event in effects.events if not _is_hint(event)]
-    return [sorted(each) for each in (*runs, events, effects.lookups, effects.delegated, effects.dialled)]
+    more = effects.delegated, effects.dialled, effects.led
+    return [sorted(each) for each in (*runs, events, effects.lookups, *more)]
 
 
 def _is_hint(event: bytes) -> bool:

@@ -108,6 +108,13 @@ class Delegated(NamedTuple):
     status: int = 0
 
 
+class Led(NamedTuple):
+    """By rules, a call leads to these users now; or one of them has answered it. For lamps."""
+
+    call_id: str
+    users: tuple[str, ...]
+
+
 class Dialled(NamedTuple):
     """An INVITE by which `user` changes the own rules (`star_codes.py`), and how it came; the registrar answers it.
 
@@ -137,7 +144,7 @@ class ProxyEffects(TransactionEffects):
     `asks`: what media engines are asked.
     """
 
-    __slots__ = ("asks", "at", "delegated", "dialled", "events", "lookups")
+    __slots__ = ("asks", "at", "delegated", "dialled", "events", "led", "lookups")
 
     def __init__(self, now: float, *, at: float) -> None:
         TransactionEffects.__init__(self, now)
@@ -146,4 +153,5 @@ class ProxyEffects(TransactionEffects):
         self.lookups: list[Question] = []
         self.events: list[CallEvent] = []
         self.delegated: list[Delegated] = []
+        self.led: list[Led] = []
         self.dialled: list[Dialled] = []

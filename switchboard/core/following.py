@@ -4,7 +4,7 @@ from typing import Final
 
 from switchboard.core.branch import Branch
 from switchboard.core.call_notes import note
-from switchboard.core.commands import ProxyEffects
+from switchboard.core.commands import Led, ProxyEffects
 from switchboard.core.environment import Environment
 from switchboard.core.history_info import diversion_lines, history_lines
 from switchboard.core.preprocess import Routing
@@ -29,6 +29,7 @@ def enter(
 ) -> None:
     """A stage begins: the journal and the caller are told of the forwards that have led to it."""
     stage = stages.stage
+    effects.led.append(Led(incoming.message.call_id, tuple(each.user for each in stage.callees if each.user)))
     forwards = stage.forwards[-stage.fresh :] if stage.fresh else ()
     for forward in forwards:
         note(incoming, effects, "forwarded", forward.by, forward.to, str(forward.why), forward.after_s)

@@ -6,7 +6,9 @@ The entries of each forward follow those that came with the request:
     <sip:lukas@pbx.example>;index=1.1;mp=1                      another user, by a rule of the one before
     <sip:lukas@10.0.0.11:5060>;index=1.1.1;rc=1.1               a contact of that user
 
-Who wants privacy of the history (RFC 7044 §10.1) gets anonymous entries where the call leaves us.
+The first one names who forwarded, also where another number of that user was dialled, or a provider called us by the
+URI of its account, which is nobody else's business. Who wants privacy of the history (RFC 7044 §10.1) gets anonymous
+entries where the call leaves us.
 """
 
 import re
@@ -88,7 +90,7 @@ def _entries(
     host = _host_of(dialled)
     whys = [forward.why for forward in forwards]
     names = [_uri(forward.to, host) for forward in forwards]
-    entries = [_Entry(dialled.partition("?")[0], first_tag, whys[0])]
+    entries = [_Entry(_uri(forwards[0].by, host), first_tag, whys[0])]
     entries += [_Entry(name, "mp", why) for name, why in zip(names, [*whys[1:], ""], strict=True)]
     if not user:
         return [*entries[:-1], _Entry(target.text, "mp")]

@@ -24,7 +24,7 @@ from functools import partial
 from switchboard.auth.failures import Reason
 from switchboard.core.branch import Branch, Final, best, gathered_challenges, restore_branch, with_challenges
 from switchboard.core.call_notes import note, note_bye, note_success
-from switchboard.core.commands import Fields, ProxyEffects
+from switchboard.core.commands import Fields, Led, ProxyEffects
 from switchboard.core.environment import Environment
 from switchboard.core.final_response import candidates, have_all_failed, must_not_pass
 from switchboard.core.following import NOT_ANSWERED, enter, targets_of
@@ -285,9 +285,9 @@ class ResponseContext(Forks):
             target = answering_target(response, branch.plan.target)
             self._env.unconfirmed.await_ack(self._received.message, target, effects.now)
         if self._stages and self._env.policy.planner:
-            self._env.policy.planner.turns.note_answer(
-                self._stages.callee(branch.plan.target).user, effects.now
-            )
+            user = self._stages.callee(branch.plan.target).user
+            self._env.policy.planner.turns.note_answer(user, effects.now)
+            effects.led.append(Led(response.call_id, (user,) if user else ()))
         self._relay(response, effects, branch)
         self._cancel_rest(effects, _ANSWERED_ELSEWHERE)
 

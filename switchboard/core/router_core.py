@@ -15,7 +15,16 @@ from typing import Any, NamedTuple
 
 from switchboard.codec import pack
 from switchboard.core.client_transaction import ClientState
-from switchboard.core.commands import CallEvent, Delegated, Dialled, Lookup, NextHop, ProxyEffects, Question
+from switchboard.core.commands import (
+    CallEvent,
+    Delegated,
+    Dialled,
+    Led,
+    Lookup,
+    NextHop,
+    ProxyEffects,
+    Question,
+)
 from switchboard.core.domains import DEFAULT_PORT, OwnDomains
 from switchboard.core.environment import Environment
 from switchboard.core.facts import Facts
@@ -44,7 +53,7 @@ class Effects(NamedTuple):
     """What a step has to have done: `sip.send` and `sip.translate` items, packed call events, names to resolve.
 
     `delegated`: requests for the presence worker. `asks`: questions to media engines. `dialled`: star codes, for the
-    registrar.
+    registrar. `led`: for lamps.
     """
 
     requests: Run
@@ -54,6 +63,7 @@ class Effects(NamedTuple):
     delegated: Sequence[Delegated] = ()
     asks: Sequence[Ask] = ()
     dialled: Sequence[Dialled] = ()
+    led: Sequence[Led] = ()
 
 
 class RouterCore:
@@ -75,6 +85,7 @@ class RouterCore:
         self._lookups: list[Question] = []
         self._asks: list[Ask] = []
         self._delegated: list[Delegated] = []
+        self._led: list[Led] = []
         self._dialled: list[Dialled] = []
         self._touched: dict[object, None] = {}
         self._is_stirred = True  # whether the reference may have done something since the last step
@@ -246,15 +257,16 @@ class RouterCore:
         delegated, self._delegated = self._delegated, []
         dialled, self._dialled = self._dialled, []
         asks, self._asks = self._asks, []
+        led, self._led = self._led, []
         if self.engine is None:
             requests, responses, events = self._out
             self._out = [[], [], []]
-            return Effects(_run(requests), _run(responses), events, lookups, delegated, asks, dialled)
+            return Effects(_run(requests), _run(responses), events, lookups, delegated, asks, dialled, led)
         self._keep(self.engine.take_records())
         engine = self.engine
         engine.asked = False
         runs = engine.take_requests(), engine.take_responses()
-        return Effects(*runs, engine.take_events(), lookups, delegated, asks, dialled)
+        return Effects(*runs, engine.take_events(), lookups, delegated, asks, dialled, led)
 
     @property
     def next_deadline(self) -> float | None:
@@ -391,6 +403,7 @@ class RouterCore:
         self._lookups += effects.lookups
         self._asks += effects.asks
         self._delegated += effects.delegated
+        self._led += effects.led
         self._dialled += effects.dialled
         events = [_packed(event) for event in effects.events]
         if engine is None:

@@ -3,6 +3,9 @@
 Theory. Nothing of it is kept: the journal has the open calls on its disk. A worker that starts, or has missed events,
 asks it for them, and ends what it does not know any more. Events that came since are newer and stay. A call is known by
 its Call-ID alone. A leg that is over stays for OVER_S, for the document that tells it.
+
+The events name whom the caller has dialled. Where rules lead the call to others, routers tell whom it is led to, and in
+the end who has answered (`lead`); that may come before the event that begins the call.
 """
 
 from collections import OrderedDict, deque
@@ -16,6 +19,8 @@ from switchboard.presence.subscription import identifier
 
 MOST: Final = 100_000
 """Calls; of more, the oldest count as over."""
+MOST_LED: Final = 1_000
+"""Calls that were led before they began."""
 OVER_S: Final = 5.0
 NEWS_S: Final = 5.0
 """A call that began so shortly before may not be in the journal's answer yet."""
@@ -36,12 +41,19 @@ class Leg(NamedTuple):
 
 @dataclass(slots=True)
 class _Call:
-    """`parties`: users of ours by direction. `tags`: of the callees that have answered."""
+    """`caller`, `callees`: users of ours. `tags`: of the callees that have answered."""
 
-    parties: dict[str, str]
+    caller: str
+    callees: list[str]
     began_at: float
     state: str = ""
     tags: set[str] = field(default_factory=set)
+
+    @property
+    def parties(self) -> list[tuple[str, str]]:
+        """Their directions and names."""
+        caller = [(INITIATOR, self.caller)] if self.caller else []
+        return caller + [(RECIPIENT, user) for user in self.callees]
 
 
 class Calls:
@@ -51,6 +63,7 @@ class Calls:
         self._user_of = user_of
         self._changed = changed
         self._calls: OrderedDict[str, _Call] = OrderedDict()
+        self._led: OrderedDict[str, list[str]] = OrderedDict()
         self._legs: dict[str, dict[str, Leg]] = {}
         self._over: deque[tuple[float, str, str]] = deque()
 
@@ -83,6 +96,21 @@ class Calls:
                 self._end(call_id, {INITIATOR: why, RECIPIENT: why}, event.at)
         elif isinstance(event, Bye):
             self._hang_up(call_id, call, event)
+
+    def lead(self, call_id: str, users: list[str], at: float) -> None:
+        """These users are called now, and no others."""
+        call = self._calls.get(call_id)
+        if call is None:
+            self._led[call_id] = users
+            if len(self._led) > MOST_LED:
+                self._led.popitem(last=False)
+            return
+        for user in call.callees:
+            if user not in users:
+                self._finish(call_id, RECIPIENT, user, "cancelled", at)
+        call.callees = users
+        if call.state != TRYING:
+            self._go_on(call_id, call.state, at)
 
     def _hang_up(self, call_id: str, call: _Call, event: Bye) -> None:
         if not ends_call(event.status):
@@ -119,25 +147,29 @@ class Calls:
                 self._legs.pop(user, None)
 
     def _begin(self, call_id: str, caller: str, callee: str, at: float) -> None:
-        parties = {INITIATOR: self._user_of(caller), RECIPIENT: self._user_of(callee)}
-        self._calls[call_id] = _Call({side: user for side, user in parties.items() if user}, at)
+        callees = self._led.pop(call_id, None)
+        if callees is None:
+            callees = list(filter(None, [self._user_of(callee)]))
+        self._calls[call_id] = _Call(self._user_of(caller), callees, at)
         if len(self._calls) > MOST:
             self._end(next(iter(self._calls)), {}, at)
 
     def _go_on(self, call_id: str, state: str, at: float) -> None:
         call = self._calls[call_id]
         call.state = state
-        for side, user in call.parties.items():
+        for side, user in call.parties:
             if state != TRYING or side == INITIATOR:
-                self._put(user, Leg(identifier(call_id, side), side, state), at)
+                self._put(user, Leg(identifier(call_id, side, user), side, state), at)
 
     def _end(self, call_id: str, events: Mapping[str, str], at: float) -> None:
-        call = self._calls.pop(call_id)
-        for side, user in call.parties.items():
-            name = identifier(call_id, side)
-            if name in self._legs.get(user, {}):
-                self._put(user, Leg(name, side, TERMINATED, events.get(side, "")), at)
-                self._over.append((at + OVER_S, user, name))
+        for side, user in self._calls.pop(call_id).parties:
+            self._finish(call_id, side, user, events.get(side, ""), at)
+
+    def _finish(self, call_id: str, side: str, user: str, event: str, at: float) -> None:
+        name = identifier(call_id, side, user)
+        if name in self._legs.get(user, {}):
+            self._put(user, Leg(name, side, TERMINATED, event), at)
+            self._over.append((at + OVER_S, user, name))
 
     def _put(self, user: str, leg: Leg, at: float) -> None:
         self.purge(at)

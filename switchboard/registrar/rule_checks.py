@@ -5,7 +5,7 @@ say. Only what never leads anywhere is refused: a user whose calls always go rou
 among its own members. All other circles have a way out (somebody answers), so they are noted.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
@@ -13,7 +13,7 @@ from switchboard.core.call_rules import CallRules, Group, UserRules, group_of
 from switchboard.core.dial_plan import DialPlan
 from switchboard.sip.uri import SipUri, is_sip, parse_uri
 
-MOST_STEPS: Final = 5000
+MOST_STEPS: Final = 2000
 """Of a walk along the rules."""
 MOST_NAMED: Final = 10
 """Names in one note."""
@@ -34,12 +34,16 @@ class End(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the checks ask about the rest of the switchboard. `max_forks`: as in the settings."""
+    """What the checks ask about the rest of the switchboard. `max_forks`: as in the settings.
+
+    `foreign_users`: who may forward to other domains; None: all.
+    """
 
     is_known: Callable[[str], bool]
     owns: Callable[[SipUri], bool]
     dial_plan: DialPlan | None = None
     max_forks: int = 50
+    foreign_users: Collection[str] | None = None
 
     def user_of(self, name: str) -> str:
         """The user who has this name or number."""
@@ -80,7 +84,7 @@ def check_user(user: str, rules: UserRules, book: CallRules, around: Surrounding
         if end == ("user", user):
             raise ValueError(f"{user} cannot be forwarded to {destination}, which is {user} again")
         unknown += _unknown(destination, end, around)
-        notes += _notes_on(destination, end, user, book)
+        notes += _notes_on(destination, end, user, book, around)
         way = _way_back(("user", user), end, book, around)
         if way and case == CASES["always"] and _is_sure(way, book, around):
             raise ValueError(f"the calls would go round for ever: {_shown([user, *way])}")
@@ -104,11 +108,11 @@ def check_group(group: Group, book: CallRules, around: Surroundings) -> list[str
         if way := _circle(group.name, end, book, around):
             raise ValueError(f"a group cannot be a member of itself: {_shown([group.name, *way])}")
         unknown += _unknown(member, end, around)
-        notes += _notes_on(member, end, "", book)
+        notes += _notes_on(member, end, "", book, around)
     if group.then:
         end = around.end_of(group.then)
         unknown += _unknown(group.then, end, around)
-        notes += _notes_on(group.then, end, "", book)
+        notes += _notes_on(group.then, end, "", book, around)
         if way := _way_back(here, end, book, around):
             notes.append(
                 f"then: {_shown([group.name, *way])} comes back to {group.name}, where the call ends"
@@ -143,14 +147,18 @@ def _unknown(destination: str, end: End, around: Surroundings) -> list[str]:
     return [destination] if end.kind == "user" and not around.is_known(end.name) else []
 
 
-def _notes_on(destination: str, end: End, caller: str, book: CallRules) -> Iterator[str]:
+def _notes_on(
+    destination: str, end: End, caller: str, book: CallRules, around: Surroundings
+) -> Iterator[str]:
     match end:
         case "group", name if book.group(name) is None:
             yield f"there is no group {name} yet: switchboard group add {name} USER…"
+        case "foreign", _ if not caller or around.foreign_users is None or caller in around.foreign_users:
+            yield f"{destination} is of another domain, which gets these calls, whoever calls"
         case "foreign", _:
             yield (
-                f"{destination} is of another domain: a call gets there only if {caller or 'who forwards'}, or who "
-                "calls, may reach other domains"
+                f"{destination} is of another domain, to which {caller} may not forward (forward_foreign): callers "
+                "hear 403"
             )
         case "refused", why:
             yield f"the dial plan refuses {destination}: {why}"
@@ -188,17 +196,25 @@ def _circle(name: str, first: End, book: CallRules, around: Surroundings) -> lis
 
 
 def _walk(start: tuple[str, str], first: End, following: Callable[[End], list[End]]) -> list[str]:
-    seen: set[End] = set()
-    waiting = [(first, [_named(first)])]
-    while waiting and len(seen) < MOST_STEPS:
-        end, way = waiting.pop()
+    before: dict[End, End] = {first: first}
+    waiting = [first]
+    while waiting and len(before) < MOST_STEPS:
+        end = waiting.pop()
         if end == start:
-            return way
-        if end in seen:
-            continue
-        seen.add(end)
-        waiting += [(each, [*way, _named(each)]) for each in following(end)]
+            return _names_to(end, before)
+        for each in following(end):
+            if each not in before:
+                before[each] = end
+                waiting.append(each)
     return []
+
+
+def _names_to(end: End, before: dict[End, End]) -> list[str]:
+    names = [_named(end)]
+    while before[end] != end:
+        end = before[end]
+        names.append(_named(end))
+    return names[::-1]
 
 
 def _next_of(end: End, book: CallRules, around: Surroundings) -> list[End]:

@@ -14,4 +14,5 @@ def surroundings_of(settings: Settings, is_known: Callable[[str], bool]) -> Surr
         own_domains(settings).owns,
         settings.make_dial_plan(),
         settings.max_forks,
+        settings.foreign_users,
     )

@@ -55,6 +55,15 @@ class FollowedCalls:
         if known is not None:
             self._last[router, series] = known
 
+    def lead(self, items: list[Any], at: float) -> None:
+        """Take whom routers say that calls lead to by rules. `at`: epoch s."""
+        for item in items:
+            match item:
+                case [str(call_id), [*users]] if all(isinstance(user, str) for user in users):
+                    self._calls.lead(call_id, users, at)
+                case _:
+                    self.bad_events += 1
+
     @property
     def due_at(self) -> float:
         """When `look` is to be called again (monotonic s) while somebody watches calls."""

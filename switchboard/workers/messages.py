@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from switchboard.bus.frames import flow_of
 from switchboard.codec import CodecError
 from switchboard.core.keeping import tag_of
 from switchboard.messages.desk import TOKEN as TOKEN
 from switchboard.messages.desk import Desk
 from switchboard.messages.store import MessageStore
-from switchboard.presence.reception import Answer, Reception, Request
+from switchboard.presence.reception import ITEM, Answer, Reception, Request
 from switchboard.registrar.user_table import users_in
 from switchboard.settings.model import Settings
-from switchboard.sip.errors import ParseError
 from switchboard.sip.message import Message
 from switchboard.storage.unusable import NotWritten
 from switchboard.storage.writing import Writing
@@ -120,7 +120,7 @@ class MessageDesk:
             return [reception.refuse(item, now) for item in items]
 
     def _has_arrived(self, item: Any, now: float) -> None:
-        try:
-            self.desk.arrived(Message(item[2], item[1]), item[4], now)
-        except (ParseError, TypeError):
+        if flow_of(item, ITEM) is None or not item[1]:
             self.desk.counters["messages_unreadable"] += 1
+        else:
+            self.desk.arrived(Message(item[2], item[1]), item[4], now)

@@ -153,6 +153,8 @@ class PresenceService(Actor):
                     self._core.watching.answered(answer.token, answer.status, is_own, self._clock.at())
             case "call.happened", [int(router), str(series), list(events)]:
                 self._calls.take(router, series, events)
+            case "call.led", list(items):
+                self._calls.lead(items, self._clock.at())
             case "location.number", [int(number)]:
                 self._follower.told(number, now)
             case "location.clock", [float(at)]:

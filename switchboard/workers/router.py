@@ -392,6 +392,8 @@ class RouterService(Actor):
         self._dialled.put_all(map(_as_item, effects.dialled))
         if self._delegated is not None:
             self._delegated.put_all(map(_as_item, effects.delegated))
+            if effects.led and now < self._calls_wanted_until:
+                self._delegated.peer.send("call.led", effects.led)
         self._sender.put_packed(*effects.responses)  # first: a BYE or NOTIFY may stand right behind its 200
         self._sender.put_packed(*effects.requests)
         self._sender.flush()

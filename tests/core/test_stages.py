@@ -69,6 +69,17 @@ def test_busy() -> None:
     assert board.statuses() == [200]
 
 
+def test_lamps_are_told_whom_it_leads_to() -> None:
+    group = Group("office", ("lukas", "peter"), "all")
+    board = board_with({"lenka": UserRules(busy="group:office")}, group)
+    (first,) = call(board)
+    answer(board, first, 486)
+    at_lukas, _ = invites(board)
+    answer(board, at_lukas, 200)
+    assert [each.users for each in board.led] == [("lenka",), ("lukas", "peter"), ("lukas",)]
+    assert {each.call_id for each in board.led} == {"call-1"}
+
+
 @pytest.mark.parametrize(
     ("status", "goes_on"), [(486, True), (600, True), (603, False), (404, False), (500, False)]
 )

@@ -6,6 +6,7 @@ import pytest
 from playbook import KEY, LENKA, LUKAS, Board, Sent, request, response
 
 from switchboard.auth.digest import SHA256, Credentials, challenge, make_ha1
+from switchboard.core.call_rules import StaticRules, UserRules
 from switchboard.core.dial_plan import DialPlan, Rule, pattern_of
 from switchboard.core.domains import parse_networks
 from switchboard.core.trunks import ASSERTED, NONE, Trunk, Trunks, token_of
@@ -338,3 +339,50 @@ def test_a_name_has_to_be_known_before_its_provider_calls() -> None:
     board.resolve(board.lookups[0], PROVIDER)
     call_in(board, source=("10.6.6.6", 5060))
     assert board.statuses() == [403]
+
+
+def forwarding(trunk: Trunk = TRUNK) -> Board:
+    """Lenka's calls go to her mobile phone, by the trunk."""
+    board = board_with(trunk)
+    board.rules = StaticRules({"lenka": UserRules(no_answer="0905", after_s=5)})
+    board.__post_init__()
+    board.bind("lukas", f"sip:lukas@{LUKAS[0]}:5060")
+    board.bind("lenka", f"sip:lenka@{LENKA[0]}:5060")
+    board.advance(0.1)
+    return board
+
+
+def test_a_call_that_is_forwarded_goes_out_by_the_trunk() -> None:
+    board = forwarding()
+    board.receive(request("INVITE", "sip:lenka@10.0.0.1", cseq=7), LUKAS)
+    board.receive(response(only(board.sent()).message, 180, tag="l"), LENKA)
+    board.advance(5.1)
+    invite = next(each for each in board.sent() if each.to == PROVIDER)
+    assert invite.message.uri == "sip:+421905@10.9.0.1;user=phone"
+    second = challenged(board, invite)
+    assert len(second.message.values("history-info")) == 2
+    board.answers()
+    board.receive(response(second.message, 200, tag="far", lines=(CONTACT,)), PROVIDER)
+    accepted = only(board.answers()).message
+    assert (accepted.status, accepted.cseq) == (200, (7, "INVITE"))
+    assert accepted.to_uri == "sip:lenka@10.0.0.1"
+
+
+def test_a_call_of_the_provider_is_forwarded_out_again() -> None:
+    board = forwarding()
+    lines = (f"Contact: <sip:0907@{PROVIDER[0]}>",)
+    raw = request("INVITE", TOKEN, source=PROVIDER, caller="sip:0907@voip.example", lines=lines)
+    board.receive(raw.replace(f"To: <{TOKEN}>".encode(), b"To: <sip:+42125551@voip.example>"), PROVIDER)
+    first = only(board.sent())
+    assert first.to == LENKA
+    board.receive(response(first.message, 180, tag="l"), LENKA)
+    board.advance(5.1)
+    invite = next(each for each in board.sent() if each.to == PROVIDER)
+    assert token_of(KEY, "p") not in " ".join(invite.message.values("history-info"))
+    second = challenged(board, invite)
+    board.answers()
+    board.receive(response(second.message, 200, tag="far", lines=(CONTACT,)), PROVIDER)
+    accepted = only(board.answers()).message
+    assert (accepted.status, accepted.cseq) == (200, (1, "INVITE"))
+    assert accepted.from_uri == "sip:0907@voip.example"
+    assert accepted.to_uri == "sip:+42125551@voip.example"

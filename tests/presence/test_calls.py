@@ -87,6 +87,35 @@ def test_the_journal_knows_better() -> None:
     assert seen.states[1] == [("recipient", "terminated", "remote-bye")]
 
 
+def test_a_call_that_is_led_to_others() -> None:
+    """To two users at once, of whom one answers; that they are called is told before the call has begun."""
+    seen = Seen()
+    seen.calls.lead("c", ["lenka", "peter"], 100.0)
+    seen.after(INVITE._replace(callee="sip:office@x"), RINGING)
+    assert seen.states[1] == [("recipient", "early", "")]
+    assert [leg.state for leg in seen.calls.legs("peter")] == ["early"]
+    assert seen.calls.legs("office") == ()
+    seen.calls.lead("c", ["peter"], 101.5)
+    seen.after(ANSWERED)
+    assert seen.states[1] == [("recipient", "terminated", "cancelled")]
+    assert [leg.state for leg in seen.calls.legs("peter")] == ["confirmed"]
+
+
+def test_a_call_that_is_forwarded_rings_there() -> None:
+    seen = Seen().after(INVITE, RINGING)
+    seen.calls.lead("c", ["peter"], 110.0)
+    assert seen.states[1] == [("recipient", "terminated", "cancelled")]
+    assert [leg.state for leg in seen.calls.legs("peter")] == ["early"]
+
+
+def test_what_is_led_and_never_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("switchboard.presence.calls.MOST_LED", 2)
+    seen = Seen()
+    for number in range(5):
+        seen.calls.lead(str(number), ["lenka"], 1.0)
+    assert len(seen.calls._led) == 2
+
+
 def test_so_many_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("switchboard.presence.calls.MOST", 2)
     seen = Seen().after(*(INVITE._replace(call_id=str(number)) for number in range(4)))

@@ -1,6 +1,7 @@
 """What people are told when they set rules."""
 
 from collections.abc import Collection
+from dataclasses import replace
 
 import pytest
 
@@ -101,6 +102,16 @@ def test_other_domains_and_what_the_plan_refuses_are_noted() -> None:
     first, second = check_user("lenka", rules, StaticRules(), around(plan=plan))
     assert "another domain" in first
     assert second == "the dial plan refuses 0900123: 403 by dear"
+
+
+def test_who_may_not_forward_to_other_domains_is_told() -> None:
+    [note] = check_user(
+        "lenka",
+        UserRules(busy="sip:x@example.org"),
+        StaticRules(),
+        replace(around(), foreign_users=("lukas",)),
+    )
+    assert "to which lenka may not forward" in note
 
 
 def test_a_group_is_no_member_of_itself() -> None:

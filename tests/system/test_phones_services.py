@@ -28,7 +28,8 @@ pytestmark = [pytest.mark.system, pytest.mark.phones]
 @pytest.fixture(scope="module", params=["udp", "tcp"])
 def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The lab, whose phones register over UDP, or over TCP."""
-    with standing_lab(tmp_path_factory.mktemp("phones"), {}, transport=request.param) as lab:
+    environment = {"SWITCHBOARD_KEEP_MESSAGES_DAYS": "7"}
+    with standing_lab(tmp_path_factory.mktemp("phones"), environment, transport=request.param) as lab:
         yield lab
 
 
@@ -151,6 +152,18 @@ def test_chat(lab: Lab, wire: Capture) -> None:
     [sent] = {message.body for message in trace.requests("MESSAGE", source=lab.lukas.address)}
     [received] = {message.body for message in trace.requests("MESSAGE", target=lab.lenka.address)}
     assert received == sent
+
+
+def test_a_text_waits_for_a_phone_that_is_off(lab: Lab, wire: Capture) -> None:
+    """Its report that the text has come (RFC 5438) gets back to the sender, too."""
+    lab.lenka.unregister()
+    wire.wait_for(lambda trace: trace.responses("REGISTER", target=lab.lenka.address), "its end")
+    lab.lukas.chat("lenka", "Zavolaj mi.")
+    trace = wire.wait_for(lambda trace: trace.responses("MESSAGE", target=lab.lukas.address), "202")
+    assert trace.responses("MESSAGE", target=lab.lukas.address)[0].status == "202 Prijaté"
+    lab.lenka.register()
+    assert lab.lenka.wait_message("lukas") == "Zavolaj mi."
+    wire.wait_for(lambda trace: trace.requests("MESSAGE", target=lab.lukas.address), "the report")
 
 
 def test_call_from_baresip(lab: Lab, wire: Capture, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from system.dialog import hang_up, place_call
+from system.dialog import answer_call, hang_up, place_call
 from system.harness import Switchboard, wait_until
 from system.net import Net
 from system.user_agent import UserAgent, registered
@@ -46,16 +46,17 @@ def publish(phone: UserAgent, body: bytes = b"", expires: int = 600, tag: str = 
     return answer.get("sip-etag") if status == 200 else ""
 
 
-def subscriptions(board: Switchboard) -> list[dict[str, Any]]:
-    """All of them."""
-    listed: list[dict[str, Any]] = json.loads(board.cli("subscriptions", "--json").stdout)["subscriptions"]
+def subscriptions(board: Switchboard, user: str) -> list[dict[str, Any]]:
+    """Those of a user."""
+    done = board.cli("subscriptions", "--user", user, "--json")
+    listed: list[dict[str, Any]] = json.loads(done.stdout)["subscriptions"]
     return listed
 
 
-def kill(board: Switchboard) -> None:
-    """The presence worker, which comes back."""
-    pid = board.kill("presence")
-    board.wait_component("presence", lambda one: one["state"] == "up" and one["pid"] != pid)
+def kill(board: Switchboard, name: str = "presence", instance: int = 0) -> None:
+    """Kill a worker, which comes back."""
+    pid = board.kill(name, instance)
+    board.wait_component(name, lambda one: one["state"] == "up" and one["pid"] != pid)
 
 
 def test_a_registration_is_seen(board: Switchboard, net: Net) -> None:
@@ -65,13 +66,13 @@ def test_a_registration_is_seen(board: Switchboard, net: Net) -> None:
     lenka.register().expect(200)
     watcher.hear()
     assert watcher.basic == ["open"]
-    listed = subscriptions(board)
+    listed = subscriptions(board, lukas.user)
     assert [(each["watcher"], each["user"], each["package"]) for each in listed] == [
         (lukas.user, lenka.user, "presence")
     ]
     watcher.refresh(0)
     assert watcher.state == "terminated;reason=timeout"
-    wait_until(lambda: not subscriptions(board), "no subscription")
+    wait_until(lambda: not subscriptions(board, lukas.user), "no subscription")
 
 
 def test_a_publication_is_seen_until_it_is_removed(net: Net) -> None:
@@ -100,6 +101,19 @@ def test_a_subscription_outlives_the_worker(board: Switchboard, net: Net) -> Non
     watcher.hear()
     assert watcher.basic == ["open"]
     watcher.refresh()
+    watcher.refresh(0)
+
+
+def test_it_outlives_every_other_worker(board: Switchboard, net: Net) -> None:
+    lukas, lenka = registered(net, "lukas"), registered(net, "lenka")
+    watcher = Watcher.subscribe(lukas, lenka.aor, "presence")
+    tag, basic = "", "open"
+    for worker in ("router", "registrar", "edge-rx", "edge-tx", "translator", "journal"):
+        kill(board, worker)
+        basic = "closed" if basic == "open" else "open"
+        tag = publish(lenka, DOCUMENT.replace(b"closed", basic.encode()), tag=tag)
+        watcher.hear()
+        assert watcher.basic == [basic]
     watcher.refresh(0)
 
 
@@ -134,6 +148,28 @@ def test_a_lamp_lights(board: Switchboard, net: Net) -> None:
     hang_up(call.caller, call.callee)
     lamp.hear_until(("recipient", "terminated"))
     lamp.refresh(0)
+
+
+def test_lamps_of_a_group_light(board: Switchboard, net: Net) -> None:
+    lukas, lenka, peter, anna, eva = (
+        registered(net, name) for name in ("lukas", "lenka", "peter", "anna", "eva")
+    )
+    board.cli("group", "add", f"office-{net.run}", lenka.user, peter.user)
+    lamps = [Watcher.subscribe(anna, lenka.aor, "dialog"), Watcher.subscribe(eva, peter.aor, "dialog")]
+    invite = lukas.invite(f"sip:office-{net.run}@{lukas.domain}")
+    at_lenka, at_peter = lenka.expect("INVITE"), peter.expect("INVITE")
+    at_lenka.reply(180)
+    for lamp in lamps:
+        lamp.hear_until(("recipient", "early"))
+    call = answer_call(lukas, invite, peter, at_peter)
+    lenka.expect("CANCEL").reply(200)
+    at_lenka.reply(487)
+    lamps[1].hear_until(("recipient", "confirmed"))
+    lamps[0].hear_until(("recipient", "terminated"))
+    hang_up(call.caller, call.callee)
+    lamps[1].hear_until(("recipient", "terminated"))
+    for lamp in lamps:
+        lamp.refresh(0)
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,13 @@ def test_what_is_no_event_is_counted(followed: Followed) -> None:
     assert len(followed.calls) == 1
 
 
+def test_whom_calls_lead_to(followed: Followed) -> None:
+    followed.under_test.lead([["c1", ["peter"]], ["c2", [1]], None], AT)
+    followed.under_test.take(0, "a", [event(1), event(2, "ringing", call_id="c1")])
+    assert [leg.state for leg in followed.calls.legs("peter")] == ["early"]
+    assert followed.under_test.stats()["bad_events"] == 2
+
+
 def test_a_start_asks_the_journal(followed: Followed) -> None:
     followed.compare()
     assert [leg.state for leg in followed.calls.legs("lenka")] == ["confirmed"]

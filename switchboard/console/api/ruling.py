@@ -4,6 +4,7 @@ import structlog
 
 from switchboard.console.api import models
 from switchboard.console.api.operations import GET, Call, Operation
+from switchboard.console.api.problems import Problem
 from switchboard.console.api.workshop import Workshop
 from switchboard.console.people import People
 from switchboard.console.rule_desk import NO_RULES, Ruled
@@ -14,6 +15,7 @@ class Ruling:
     """Owns nothing: what a page does is done by the same functions."""
 
     def __init__(self, people: People, workshop: Workshop) -> None:
+        self._people = people
         self._rules = people.rules
         self._run = workshop.run
 
@@ -28,7 +30,15 @@ class Ruling:
             Operation(
                 "rules", GET, "/rules", "Users with rules", self.all, models.AllRules, models.RulesQuery
             ),
-            Operation("user_rules", GET, path, "Where calls of a user go", self.of, models.UserRules),
+            Operation(
+                "user_rules",
+                GET,
+                path,
+                "Where calls of a user go",
+                self.of,
+                models.UserRules,
+                problems=(404,),
+            ),
             Operation(
                 "change_rules",
                 "PATCH",
@@ -37,9 +47,6 @@ class Ruling:
                 self.change,
                 models.UserRules,
                 body=models.RulesChange,
-            ),
-            Operation(
-                "remove_rules", "DELETE", path, "Let a user's phones ring as usual", self.remove, status=204
             ),
         ]
 
@@ -79,8 +86,12 @@ class Ruling:
         )
 
     async def of(self, call: Call) -> models.UserRules:
-        """The rules of a user."""
-        return _user_rules(await self._run(lambda: self._rules.of(call.path["user"])))
+        """The rules of a user, who may be one only by having them."""
+        user = call.path["user"]
+        ruled = await self._run(lambda: self._rules.of(user))
+        if ruled.rules is NO_RULES and await self._run(lambda: self._people.one(user)) is None:
+            raise Problem(404, f"There is no user {user}.")
+        return _user_rules(ruled)
 
     async def change(self, call: Call) -> models.UserRules:
         """Some of a user's rules."""
@@ -88,12 +99,6 @@ class Ruling:
         ruled = await self._run(lambda: self._rules.change(user, body.model_dump(exclude_none=True)))
         _log("user has other rules", call, user=user)
         return _user_rules(ruled)
-
-    async def remove(self, call: Call) -> None:
-        """No rules of a user any more."""
-        user = call.path["user"]
-        await self._run(lambda: self._rules.change(user, NO_RULES))
-        _log("user has no rules any more", call, user=user)
 
     async def groups(self, call: Call) -> models.Groups:
         """All groups."""

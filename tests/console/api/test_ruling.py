@@ -29,8 +29,9 @@ def test_rules_are_shown_changed_listed_and_removed(ask: Ask) -> None:
     ask("PATCH", "/users/lenka/rules", json={"dnd": True, "also": []})
     rules = NONE | {"busy": "eva", "after_s": 15, "dnd": True}
     assert ask("GET", "/rules").json() == {"rules": [{"user": "lenka", "rules": rules}], "next": None}
-    assert ask("DELETE", "/users/lenka/rules").status_code == 204
+    ask("PATCH", "/users/lenka/rules", json=NONE)
     assert ask("GET", "/rules").json()["rules"] == []
+    assert ask("GET", "/users/nobody/rules").status_code == 404
 
 
 def test_groups_are_made_shown_listed_and_deleted(ask: Ask) -> None:
