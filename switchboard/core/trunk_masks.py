@@ -16,16 +16,18 @@ bound to Call-ID and tag like the seal beside it. So every restart is survived, 
 
 import re
 from binascii import Error, a2b_base64, b2a_base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from switchboard.auth.keys import Use, hide, reveal
 from switchboard.codec import CodecError, pack, unpack
+from switchboard.core.target import uri_of
 from switchboard.sip.address import NameAddr
 from switchboard.sip.headers import HEADER_BY_NAME, Header
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.scan import BODY_END
 from switchboard.sip.splice import splice
+from switchboard.sip.uri import SipUri
 
 PARAM: Final = "st"
 STEP: Final = 4
@@ -71,15 +73,22 @@ def make_token(key: bytes, mask: Mask, call_id: str, tag: str) -> str:
     return b2a_base64(octets, newline=False).translate(_TO_URL, b"=").decode()
 
 
-def mask_in(key: bytes, request: Message) -> tuple[Mask, str] | None:
-    """Return the mask that the Route of a request (untrusted) bears, and its token; None if there is none."""
-    head = request.raw[: request.headers_end]
-    if _MARK not in head or Header.ROUTE not in request.numbers:
+def mask_in(key: bytes, request: Message, owns: Callable[[SipUri], bool]) -> tuple[Mask, str] | None:
+    """Return the mask that our Route of a request (untrusted) bears, and its token; None if there is none.
+
+    Of several values of ours in a row, the last one counts, as of seals: behind another proxy they are of another pass.
+    """
+    if _MARK not in request.raw[: request.headers_end] or Header.ROUTE not in request.numbers:
         return None
-    for token in _TOKENS.findall(head):
-        for tag, is_back in ((request.from_tag, False), (request.to_tag, True)):
-            if tag and (mask := _opened(key, token, request.call_id, tag)):
-                return mask._replace(is_back=is_back), token.decode()
+    token = ""
+    for value in request.values(Header.ROUTE):
+        uri = uri_of(value[1:-1] if value[:1] == "<" and value[-1:] == ">" else value)
+        if not owns(uri):
+            break
+        token = uri.param(PARAM) or token
+    for tag, is_back in ((request.from_tag, False), (request.to_tag, True)):
+        if tag and token and (mask := _opened(key, token.encode(), request.call_id, tag)):
+            return mask._replace(is_back=is_back), token
     return None
 
 
