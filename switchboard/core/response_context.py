@@ -348,11 +348,13 @@ class ResponseContext(Forks):
         self._relay(with_challenges(chosen.message, gathered_challenges(chosen, finals)), effects)
 
     def _keeps_for(self) -> str:
-        """The user for whom the text is kept if no phone takes it; "" if it is none, or not for one user."""
-        if not (self._env.policy.keeps_messages and is_kept(self._received, self._routing)):
+        """The user for whom the text is kept if no phone takes it; "" if it is none, or nobody's of ours."""
+        policy = self._env.policy
+        if not (policy.keeps_messages and is_kept(self._received, self._routing)):
             return ""
         users = {branch.plan.target.user for branch in self._branches}
-        return users.pop() if len(users) == 1 else ""
+        called = policy.plain_user(self._routing.uri.username)
+        return called if called in users else users.pop() if len(users) == 1 else ""
 
     def _keep_unanswered(self, effects: ProxyEffects) -> None:
         """Nobody has answered for long: the text is kept now, as its sender would not hear later."""
