@@ -93,6 +93,15 @@ def test_a_text_that_a_phone_refuses(board: Board, status: int) -> None:
     assert (board.statuses(), board.delegated) == ([status], [])
 
 
+def test_who_is_called_through_another_user_gets_it(board: Board) -> None:
+    """One of lenka's contacts is lukas."""
+    board.bind("lenka", CONTACT, "sip:lukas@10.0.0.1")
+    board.receive(text(), LUKAS)
+    for sent in board.sent():
+        board.lose(sent)
+    assert only(board).user == "lenka"
+
+
 def test_a_phone_that_is_silent_is_not_waited_for(board: Board) -> None:
     leave(board)
     board.advance(SILENT_S - 0.1)
