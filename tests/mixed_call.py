@@ -65,10 +65,23 @@ def lenka(transport: int) -> Phone:
     return Phone("lenka", "10.0.0.12", transport, 2)
 
 
-class Call:
-    """A call from one phone to another, over what each of them has."""
+def in_one_field(raw: bytes, name: str) -> bytes:
+    """The message with all values of a field in its first one (RFC 3261 §7.3.1)."""
+    head, _, body = raw.partition(b"\r\n\r\n")
+    lines, start = head.split(b"\r\n"), f"{name}: ".encode()
+    values = [line.removeprefix(start) for line in lines if line.startswith(start)]
+    if not values:
+        return raw
+    at = next(place for place, line in enumerate(lines) if line.startswith(start))
+    others = [line for line in lines if not line.startswith(start)]
+    return b"\r\n".join([*others[:at], start + b", ".join(values), *others[at:], b"", body])
 
-    def __init__(self, caller: Phone, callee: Phone) -> None:
+
+class Call:
+    """A call from one phone to another, over what each of them has. `merges`: they write lists in one field."""
+
+    def __init__(self, caller: Phone, callee: Phone, *, merges: bool = False) -> None:
+        self._merges = merges
         self.board = Board(transports=PORTS)
         self.caller, self.callee = caller, callee
         caller.register(self.board)
@@ -91,7 +104,8 @@ class Call:
         """The answer as the caller gets it."""
         self.board.answers()
         lines = (f"Contact: <{self.callee.contact}>",)
-        self.board.receive(response(invite.message, status, lines=lines), self.callee.flow)
+        raw = response(invite.message, status, lines=lines)
+        self.board.receive(in_one_field(raw, "Record-Route") if self._merges else raw, self.callee.flow)
         (answer,) = self.board.answers()
         assert (answer.flow, answer.status) == (self.caller.flow, status)
         return answer
@@ -130,7 +144,7 @@ class Call:
         raw = raw.replace(to.encode(), f"To: {ends[1]}".encode()).replace(
             ours.encode(), f"From: {ends[0]}".encode()
         )
-        self.board.receive(raw, flow or sender.flow)
+        self.board.receive(in_one_field(raw, "Route") if self._merges else raw, flow or sender.flow)
 
     def sent_to(self, phone: Phone) -> Sent:
         """The one request that left, to that phone."""

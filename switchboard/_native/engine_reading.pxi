@@ -112,20 +112,31 @@ cdef Slice _place_in(Slice uri) noexcept nogil:
 
 
 cdef bint _is_recorded_by_us_alone(const Message *message) noexcept nogil:
-    """Whether our Record-Route is the only one in a response; or two are, and bear one seal (RFC 5658)."""
+    """Whether our Record-Route is the only one in a response; or two are, in one field or two, and bear one seal."""
     cdef Slice values[2]
+    cdef Slice value
     cdef const Field *field
-    cdef int place, found = 0
-    if message.seen[H_RECORD_ROUTE] > 2:
+    cdef const uint8_t *comma
+    cdef int place, found = 0, fields = message.seen[H_RECORD_ROUTE]
+    if fields > 2:
         return False
     for place in range(message.first[H_RECORD_ROUTE], message.count):
         field = &message.fields[place]
         if field.number == H_RECORD_ROUTE:
-            values[found] = slice_of(message.raw + field.start, message.raw + field.end)
-            if memchr(values[found].at, c',', values[found].size) != NULL:
-                return False
+            value = slice_of(message.raw + field.start, message.raw + field.end)
+            comma = <const uint8_t *>memchr(value.at, c',', value.size)
+            if comma != NULL:
+                return fields == 1 and _bear_one_seal(
+                    slice_of(value.at, comma), slice_of(comma + 1, value.at + value.size)
+                )
+            values[found] = value
             found += 1
-    return found == 1 or (_seal_in(values[0]).size > 0 and same(_seal_in(values[0]), _seal_in(values[1])))
+    return found == 1 or _bear_one_seal(values[0], values[1])
+
+
+cdef bint _bear_one_seal(Slice one, Slice other) noexcept nogil:
+    """Whether both are ours, of one request (RFC 5658)."""
+    return _seal_in(one).size > 0 and same(_seal_in(one), _seal_in(other))
 
 
 cdef Slice _seal_in(Slice value) noexcept nogil:

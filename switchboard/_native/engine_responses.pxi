@@ -220,6 +220,8 @@ cdef bint _moves_callee(Engine self, Saved *saved, Message *message, Slice conta
     cdef Fact *fact
     if uri.size == 0 or not has_connection(flow) or seal.size < 2 or seal.at[seal.size - 1] != c'>':
         return False
+    if memchr(seal.at, c',', seal.size) != NULL:
+        return False
     fact = _sum_of(self, uri)
     if fact == NULL:
         return False

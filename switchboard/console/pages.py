@@ -35,6 +35,8 @@ SAID = {
     "unbound": "The registration was removed. A phone that is still set up registers again by itself.",
     "named": "The display name was changed.",
     "ruled": "Saved: calls go so from the next one on.",
+    "trunk-tried": "It is registered anew now; the page shows what the provider answers when it is loaded again.",
+    "trunk-not-tried": "It was not registered anew: see the log.",
     "linked": "There is a new link; earlier ones are void.",
     "unlinked": "The link is void.",
     "logged-out": "You are logged out.",

@@ -44,6 +44,7 @@ def targets_of(env: Environment, stages: Stages, routing: Routing, at: float) ->
     for place, callee in enumerate(callees):
         targets = env.policy.targets_of(callee.user, callee.uris, routing, at)
         if len(callees) > 1:
+            stages.keep_spares(place, [target._replace(q=1.0) for target in targets if target.is_spare])
             targets = [target._replace(q=1.0) for target in targets if not target.is_spare]
         stages.note_callee(targets, place)
         found += targets

@@ -131,11 +131,14 @@ def _is_where_expected(response: Message, target: Target) -> bool:
 
 
 def _is_ours_alone(response: Message) -> bool:
-    """Whether our Record-Route is the only one there; or two are, and bear one seal (RFC 5658)."""
+    """Whether our Record-Route is the only one there; or two are, in one field or two, and bear one seal (RFC 5658)."""
     if response.numbers.count(_RECORD_ROUTE) == 1:
         start, end = response.value_span(_RECORD_ROUTE)
-        return response.raw.find(b",", start, end) < 0
+        if response.raw.find(b",", start, end) < 0:
+            return True
     values = response.all(_RECORD_ROUTE_FIELD)
+    if len(values) == 1:
+        values = values[0].split(",")
     seals = {value.partition(f";lr;{PARAM}=")[2] for value in values}
     return len(values) == 2 and len(seals) == 1 and "" not in seals and "," not in "".join(values)
 

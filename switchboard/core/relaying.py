@@ -28,12 +28,12 @@ from switchboard.core.relay_rules import AUTO, Kind, is_behind, kind_of
 from switchboard.core.request import IncomingRequest
 from switchboard.core.target import Target
 from switchboard.media.bencode import Value
-from switchboard.media.commands import GONE, Ask, Told
+from switchboard.media.commands import GONE, Ask, Figures, Told
 from switchboard.media.engine import Engine
 from switchboard.media.sdp import Kept, keep_back, put_back, sdp_of
 from switchboard.sip.flow import Flow
 from switchboard.sip.message import Message, parse_message
-from switchboard.sip.splice import make_refusal, with_body
+from switchboard.sip.splice import add_lines, make_refusal, with_body
 from switchboard.sip.translation import is_private
 
 OFFERING: Final = ("INVITE", "UPDATE", "PRACK")
@@ -43,6 +43,8 @@ ENDED: Final = 481
 """What a side hears whose dialog ends, since its media cannot go on (RFC 3261 §12.2.1.2)."""
 MOST_HELD: Final = 16
 """Responses of one request that wait for an engine; more are dropped, and sent again by who sent them."""
+FIGURES: Final = "X-Relayed"
+"""The header field of the response to a BYE that says how many packets came from each side of it, for the history."""
 LINGERS_S: Final = 2
 """How long an engine passes on what is under way when a call has ended."""
 
@@ -84,6 +86,7 @@ class Leg:
 
 Then = Callable[[Leaving, ProxyEffects], None]
 Taken = Callable[[Message, ProxyEffects], None]
+Ended = Callable[[Figures | None, ProxyEffects], None]
 
 
 class Relays:
@@ -144,13 +147,20 @@ class Relays:
         mark = Mark(engine.sum, kind.from_web, kind.to_web, is_late)
         return write_mark(mark, self._key, request.call_id, request.from_tag)
 
-    def delete(self, message: Message, mark: Mark, effects: ProxyEffects, via_branch: str = "") -> None:
+    def delete(
+        self,
+        message: Message,
+        mark: Mark,
+        effects: ProxyEffects,
+        via_branch: str = "",
+        then: Ended | None = None,
+    ) -> None:
         """A dialog ends: the engine says what it has relayed, and forgets it."""
         command = named("delete", message.call_id, message.from_tag, message.to_tag, via_branch)
-        then = None if via_branch else partial(self._count, (message.from_tag, message.to_tag))
+        count = None if via_branch else partial(self._count, (message.from_tag, message.to_tag), then)
         if not via_branch:
             command["delete-delay"] = LINGERS_S
-        self.ask(command, self.in_order(message.call_id, mark.engine), then, effects)
+        self.ask(command, self.in_order(message.call_id, mark.engine), count, effects)
 
     def confirm(self, ack: Message, routing: Routing, flow: Flow, then: Then, effects: ProxyEffects) -> None:
         """The ACK for a 2xx is to leave: SDP in it is the answer to an offer there."""
@@ -174,8 +184,16 @@ class Relays:
         then(Leaving(), effects)
         self.end(ack, None, effects)
 
-    def _count(self, tags: tuple[str, str], told: Told, effects: ProxyEffects) -> None:  # noqa: ARG002
+    def _count(
+        self,
+        tags: tuple[str, str],
+        then: Ended | None,
+        told: Told,
+        effects: ProxyEffects,
+    ) -> None:
         """Count whether voice came from both sides of a call that has ended."""
+        if then is not None:
+            then(told.figures, effects)
         if told.figures is not None:
             came = sum(told.figures.of(tag) > 0 for tag in tags)
             self.counters[("media_silent", "media_one_way", "media_both_ways")[came]] += 1
@@ -230,18 +248,21 @@ class Relayed:
     engine.
     """
 
-    __slots__ = ("_held", "_incoming", "_legs", "_relays", "_routing")
+    __slots__ = ("_figures", "_held", "_incoming", "_is_ending", "_legs", "_relays", "_routing", "_then")
 
     def __init__(self, relays: Relays, incoming: IncomingRequest, routing: Routing) -> None:
         self._relays = relays
         self._incoming = incoming
         self._routing = routing
+        self._figures: Figures | None = None
+        self._is_ending = False
+        self._then: Taken | None = None
         self._legs: dict[int, Leg] = {}
         self._held: list[tuple[int, Message]] = []
 
     def saved(self) -> Fields:
         """What `restore` needs; nothing for what is not relayed."""
-        if not self._legs:
+        if not self._legs and not self._held:
             return ()
         legs = [(place, leg.saved()) for place, leg in self._legs.items()]
         return ((legs, [(place, response.raw) for place, response in self._held]),)
@@ -258,7 +279,8 @@ class Relayed:
         message = incoming.message
         mark = self._relays.mark_in(self._routing.mark, message) if incoming.is_in_dialog else None
         if mark and incoming.method == "BYE":
-            self._relays.delete(message, mark, effects)
+            self._is_ending = True
+            self._relays.delete(message, mark, effects, then=partial(self._end, place))
         leg = self._leg(place, target, flow, mark) if incoming.method in OFFERING else None
         if leg is None:
             then(Leaving(), effects)
@@ -284,16 +306,31 @@ class Relayed:
     def response(self, place: int, response: Message, then: Taken, effects: ProxyEffects) -> None:
         """A response came: call `then` with it, as it is to be passed on, at once or when an engine has answered."""
         is_waiting = any(place == each for each, _ in self._held)
-        if not is_waiting and not self._is_relayed(place, response):
-            then(response, effects)
+        if not (is_waiting or self._is_ending or self._is_relayed(place, response)):
+            then(self._with_figures(response), effects)
         elif any(response.raw == held.raw for _, held in self._held):
             return
         elif len(self._held) >= MOST_HELD:
             self._relays.counters["media_dropped"] += 1
         else:
             self._held.append((place, response))
-            if not is_waiting:
+            self._then = then
+            if not is_waiting and not self._is_ending:
                 self._ask_for(place, response, then, effects)
+
+    def _end(self, place: int, figures: Figures | None, effects: ProxyEffects) -> None:
+        """An engine has told what it relayed, or none has: the response to the BYE may pass."""
+        self._is_ending, self._figures = False, figures
+        if self._then is not None:
+            self._go_on(place, self._then, effects)
+
+    def _with_figures(self, response: Message) -> Message:
+        """The response to a BYE, which says what was relayed."""
+        figures = self._figures
+        if figures is None or response.status < 200:
+            return response
+        came = f"from={figures.of(response.from_tag)};to={figures.of(response.to_tag)}"
+        return parse_message(add_lines(response, [f"{FIGURES}: {came}".encode()]))
 
     def resume(self, then_of: Callable[[int], Taken], effects: ProxyEffects) -> None:
         """Ask again what the predecessor did not hear of."""
@@ -396,7 +433,7 @@ class Relayed:
                 self._ask_for(place, response, then, effects)
                 return
             del self._held[at]
-            then(response, effects)
+            then(self._with_figures(response), effects)
 
 
 def warning_of(why: str) -> str:

@@ -220,7 +220,10 @@ class ResponseContext(Forks):
     def _settle(self, effects: ProxyEffects) -> None:
         """When no branch is pending: try the next group, begin the next stage, or send the best response."""
         waiting = self._waiting
-        while not self._is_pending():
+        while True:
+            self._replace_failed(effects)
+            if self._is_pending():
+                return
             if waiting and not (waiting.are_spare and not have_all_failed(self._candidates())):
                 self._start_group(waiting.take(self._routing.breadth), effects)
                 continue
@@ -228,6 +231,15 @@ class ResponseContext(Forks):
             if self.server.is_finished or self._cancelled or not self._go_on(effects):
                 self._send_best(effects)
                 return
+
+    def _replace_failed(self, effects: ProxyEffects) -> None:
+        """Try other ways to callees of a stage to whom none has led, while the others ring."""
+        stages = self._stages
+        if stages is None or stages.is_late or self._cancelled or self.server.is_finished or self._waiting:
+            return
+        spares = stages.take_spares(self._branches)
+        if spares and self._add(spares):
+            self._start_group(self._waiting.take(self._routing.breadth), effects)
 
     def _go_on(self, effects: ProxyEffects) -> bool:
         """Begin the stage that follows; False if there is none."""

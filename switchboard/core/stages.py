@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from switchboard.core.branch import Branch, Final
 from switchboard.core.call_plan import Callee, Plan, Stage, restore_stage
 from switchboard.core.commands import Fields
+from switchboard.core.final_response import have_all_failed
 from switchboard.core.target import Target
 
 _BUSY = (486, 600)
@@ -24,12 +25,13 @@ class Stages:
     `is_late`: its time is over.
     """
 
-    __slots__ = ("_callees", "_decisive", "_place", "_plan", "begun", "edition", "is_late")
+    __slots__ = ("_callees", "_decisive", "_place", "_plan", "_spares", "begun", "edition", "is_late")
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._place = 0
         self._callees: dict[str, int] = {}
+        self._spares: dict[int, list[Target]] = {}
         self._decisive = 0
         self.begun = 0
         self.is_late = False
@@ -47,6 +49,7 @@ class Stages:
         if not place:
             return False
         self._place = place
+        self._spares.clear()
         if len(branches) > self.begun:
             self._decisive = self.begun
         self.begun = len(branches)
@@ -58,6 +61,25 @@ class Stages:
         for target in targets:
             self._callees.setdefault(target.text, place)
         self.edition += 1
+
+    def keep_spares(self, place: int, targets: Iterable[Target]) -> None:
+        """Other ways to that callee, for when those before them fail."""
+        if found := list(targets):
+            self._spares[place] = found
+            self.note_callee(found, place)
+
+    def take_spares(self, branches: Sequence[Branch]) -> list[Target]:
+        """Return a way for each callee to whom the ways before it have failed; the others may ring meanwhile."""
+        found = []
+        for place in list(self._spares):
+            tried = [each for each in branches[self.begun :] if self.place_of(each.plan.target) == place]
+            finals = [each.final for each in tried if each.final]
+            if finals and len(finals) == len(tried) and have_all_failed(finals):
+                found.append(self._spares[place].pop(0))
+                self.edition += 1
+                if not self._spares[place]:
+                    del self._spares[place]
+        return found
 
     def place_of(self, target: Target) -> int:
         """Which callee of the stage that is; the first if nothing is known of the target."""
@@ -90,14 +112,16 @@ class Stages:
     def saved(self) -> Fields:
         """What `restore` makes this of again."""
         stages = [stage.saved() for stage in self._plan]
-        return stages, self._place, self.begun, self._decisive, list(self._callees.items())
+        spares = [(place, [target.saved() for target in each]) for place, each in self._spares.items()]
+        return stages, self._place, self.begun, self._decisive, list(self._callees.items()), spares
 
     @classmethod
     def restore(cls, saved: Fields) -> "Stages":
         """Return what wrote this."""
-        stages, place, begun, decisive, callees = saved
+        stages, place, begun, decisive, callees, spares = saved
         found = cls(tuple(restore_stage(stage) for stage in stages))
         found._place, found.begun, found._decisive, found._callees = place, begun, decisive, dict(callees)
+        found._spares = {at: [Target.restore(target) for target in each] for at, each in spares}
         return found
 
 

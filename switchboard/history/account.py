@@ -160,8 +160,11 @@ def access_denied(host: str, method: str, place: Place) -> Advice:
     )
 
 
-def unreachable_addresses(parsed: LenientMessage, who: str) -> list[str]:
-    """What is wrong with the addresses that a phone announced in a message that came from it."""
+def unreachable_addresses(parsed: LenientMessage, who: str, is_relayed: bool = False) -> list[str]:
+    """What is wrong with the addresses that a phone announced in a message that came from it.
+
+    `is_relayed`: a media engine finds out where the phone hears.
+    """
     source = parsed.seen.source.host
     found = []
     if is_nowhere(parsed.contact_host) and parsed.contact_host != source:
@@ -176,7 +179,7 @@ def unreachable_addresses(parsed: LenientMessage, who: str) -> list[str]:
             f"from {source}: behind address translation (NAT). Switch on STUN or ICE in the phone, or "
             "keep-alives (RFC 5626), so that the path stays open."
         )
-    if _leads_nowhere(parsed.media_host, source):
+    if not is_relayed and _leads_nowhere(parsed.media_host, source):
         found.append(
             f"The phone of {who} wants to hear at {parsed.media_host}, but its messages come from {source}: "
             "where that address cannot be reached, there is no sound in its direction. Switch on STUN or ICE "

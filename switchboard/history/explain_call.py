@@ -18,6 +18,7 @@ from switchboard.history.ladder import counterpart_of
 from switchboard.history.lenient import LenientMessage, host_of, shown_status
 from switchboard.history.place import NOWHERE, Place
 from switchboard.history.refused import why_refused
+from switchboard.history.relayed import is_relayed, relayed, silent_sides
 from switchboard.history.seen import transport_of
 from switchboard.journal.record import Outcome, Party, outcome_of
 from switchboard.sip.flow import NAMES, UDP
@@ -78,10 +79,12 @@ def _answered(call: ExplainedCall) -> Iterator[str]:
     if call.end is not None:
         lasted = seconds(call.end.request.seen.at_ns - call.final.seen.at_ns)
         yield f"They talked for {lasted}, then {_who(call, call.end)}."
+        yield from relayed(call)
     elif call.hang_ups:
         yield _tried_to_hang_up(call, call.hang_ups[-1])
     else:
         yield "The call is up, or its end was not seen."
+        yield from relayed(call)
 
 
 def _who(call: ExplainedCall, hang_up: HangUp) -> str:
@@ -106,10 +109,11 @@ def _tried_to_hang_up(call: ExplainedCall, hang_up: HangUp) -> str:
 
 def _after_answer(call: ExplainedCall) -> list[str]:
     """What may be wrong with a call that was answered."""
-    found = unreachable_addresses(call.invite, call.caller)
+    found, relays = [*silent_sides(call)], is_relayed(call)
+    found += unreachable_addresses(call.invite, call.caller, relays)
     for each in call.parsed_messages:
         if each.comes_in and each.method == "INVITE" and 200 <= each.status < 300:
-            found += [*unreachable_addresses(each, call.called), *_no_record_route(call, each)]
+            found += [*unreachable_addresses(each, call.called, relays), *_no_record_route(call, each)]
             break
     return list(
         dict.fromkeys([*found, *_confirmed(call), *_unanswered_bye(call), *at_fault(call.parsed_messages)])

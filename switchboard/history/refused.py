@@ -10,6 +10,7 @@ from switchboard.history.account import Advice, access_denied, is_edges
 from switchboard.history.call_messages import ExplainedCall
 from switchboard.history.lenient import LenientMessage, shown_status
 from switchboard.history.place import Place
+from switchboard.history.relayed import without_engine
 from switchboard.history.seen import transport_of
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import NAMES, TCP, TLS, UDP, WS, WSS
@@ -244,7 +245,7 @@ def _no_such_user(call: ExplainedCall, place: Place) -> Advice | None:
 
 _CAUSES: Final[Sequence[_Cause]] = (
     _access, _by_rules, _secure, _not_the_user, _password, _overloaded, _other_transport, _redirected, _no_connection,
-    _only_secure, _foreign, _loop, _no_such_user, _not_in_time,
+    _only_secure, _foreign, _loop, _no_such_user, _not_in_time, without_engine,
 )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ one before has been answered. An attempt begins soon after the user registers, a
 with each failure, as long as nobody answers. It costs little if the user is still away: routers know that.
 
     2xx, 482            delivered (482: the phone has it, by another way)
-    3xx, 4xx, 603...    refused for good: it goes, and is counted
+    3xx, 4xx, 513...    refused for good: it goes, and is counted
     all else            not now: it stays, and so do those behind it
 
 What a sender may cause is bounded: texts of one user, of one user from strangers, of all, and their octets.
@@ -27,6 +27,8 @@ SETTLE_S: Final = 0.5
 FIRST_PAUSE_S: Final = 60.0
 LONGEST_PAUSE_S: Final = 3600.0
 _NOT_NOW: Final = frozenset({0, 408, 430, 480, 486, 503, 600})
+_NEVER: Final = frozenset({501, 505, 513})
+"""Of the 5xx."""
 _HAD_IT: Final = 482
 
 
@@ -190,4 +192,4 @@ class Box:
 
 def is_for_now(status: int) -> bool:
     """Whether a final status (0: none) says nothing of what is later."""
-    return status in _NOT_NOW or 500 <= status < 600
+    return status in _NOT_NOW or (500 <= status < 600 and status not in _NEVER)

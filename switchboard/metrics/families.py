@@ -151,6 +151,24 @@ _RULES = (
         ),
         "kind",
     ),
+    Rule(
+        "media_calls_total",
+        "Calls for which a router asked media engines: relayed, refused, ended for want of one, gone on without.",
+        (
+            ("media_relayed", "relayed"),
+            ("media_failed", "refused"),
+            ("media_lost", "ended"),
+            ("media_unrelayed", "unrelayed"),
+        ),
+        "outcome",
+    ),
+    Rule(
+        "media_voice_total",
+        "Relayed calls that have ended, by the directions from which an engine got media.",
+        (("media_both_ways", "both"), ("media_one_way", "one"), ("media_silent", "none")),
+        "directions",
+    ),
+    _rule("media_engines_gone", "media_gone", "Media engines that do not answer a router."),
     _rule("log_bytes", "log_bytes", "Size of a router's write-ahead log."),
     _rule("log_entries", "log_entries", "Living entries of a router's write-ahead log."),
     _rule(
@@ -180,6 +198,7 @@ _QUEUES = {
     "events_waiting": "call events",
     "acknowledgements_waiting": "acknowledgements",
     "lookups_waiting": "names",
+    "media_waiting": "media engines",
 }
 _KNOWN = {counter for rule in _RULES for counter, _ in rule.counters} | _QUEUES.keys()
 

@@ -74,10 +74,11 @@ class Following:
             self._anticipate(teller, records, start, now)
             return
         self._silence.heard(now)
-        if self._unconfirmed:
+        before = self._replica.number
+        self._follower.changed(number, records, start, now)
+        if self._unconfirmed and self._replica.number != before:  # else it is older than what is known
             for user in users_in(records[start:]):
                 self._unconfirmed.pop(user, None)
-        self._follower.changed(number, records, start, now)
 
     def learned(self, number: int, records: bytes, start: int, now: float) -> None:
         if registrar_of(number) == self.registrar:

@@ -68,9 +68,16 @@ class Replica:
         return True
 
     def anticipate(self, records: bytes, start: int) -> list[str]:
-        """Take what another registrar has changed, before the one that is followed tells it; whose bindings differ."""
+        """Take what another registrar has changed, before the one that is followed tells it; whose bindings differ.
+
+        Clocks of hosts may differ, and so may the ends of bindings: these alone are no difference.
+        """
         taken = users_in(records[start:])
-        changed = [pack_record(user, found) for user, found in taken.items() if self._bindings(user) != found]
+        changed = [
+            pack_record(user, found)
+            for user, found in taken.items()
+            if _without_ends(self._bindings(user)) != _without_ends(found)
+        ]
         if not changed:
             return []
         users = self._take(pack_records(changed))
@@ -161,6 +168,10 @@ class Replica:
         for user, bindings in changed.items():
             self._index(user, bindings)
         return list(changed)
+
+
+def _without_ends(bindings: Iterable[Binding]) -> list[Binding]:
+    return [each._replace(expires_at=0.0) for each in bindings]
 
 
 def _tell_nobody(users: Iterable[str] | None) -> None:

@@ -2,7 +2,8 @@
 
 Theory. A call that comes back to somebody whom it has left already is ended there by the router, whatever the rules
 say. Only what never leads anywhere is refused: a user whose calls always go round in a circle, and a group that is
-among its own members. All other circles have a way out (somebody answers), so they are noted.
+among its own members. All other circles have a way out (somebody answers), so they are noted. A member
+of a group who was called already, and who rings at the same time as others, is only left out: that is no circle.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -23,6 +24,8 @@ CASES: Final = {
     "no_answer": "no answer",
     "unregistered": "not registered",
 }
+
+ALSO: Final = "also"
 
 
 class End(NamedTuple):
@@ -63,9 +66,11 @@ class Surroundings:
         return self._by_plan(self.dial_plan, destination, caller)
 
     def _by_plan(self, plan: DialPlan, destination: str, caller: str) -> End:
+        if plan.is_emergency(destination):
+            return End("refused", "nobody forwards to an emergency number")
         lead = plan.find(destination, caller, self.is_known)
         if lead.status:
-            return End("refused", f"{lead.status} by {lead.rule}")
+            return End("refused", f"{lead.status} by the rule {lead.rule} of the dial plan")
         if lead.uris:
             return End("outside", lead.uris[0])
         name = group_of(lead.user)
@@ -80,12 +85,12 @@ def check_user(user: str, rules: UserRules, book: CallRules, around: Surrounding
         return []
     unknown, notes = [] if around.is_known(user) else [user], list[str]()
     for case, destination in cases_of(rules):
-        end = around.end_of(destination, user)
+        end = _end_of(destination, user, book, around)
         if end == ("user", user):
             raise ValueError(f"{user} cannot be forwarded to {destination}, which is {user} again")
         unknown += _unknown(destination, end, around)
         notes += _notes_on(destination, end, user, book, around)
-        way = _way_back(("user", user), end, book, around)
+        way = _way_back(End("user", user), end, book, around) if case != ALSO else []
         if way and case == CASES["always"] and _is_sure(way, book, around):
             raise ValueError(f"the calls would go round for ever: {_shown([user, *way])}")
         if way:
@@ -101,16 +106,16 @@ def check_group(group: Group, book: CallRules, around: Surroundings) -> list[str
         )
     unknown, notes = list[str](), list[str]()
     here = End("group", group.name)
-    if group.then and around.end_of(group.then) == here:
+    if group.then and _end_of(group.then, _named(here), book, around) == here:
         raise ValueError(f"what comes after {group.name} cannot be {group.name} again")
     for member in group.members:
-        end = around.end_of(member)
+        end = _end_of(member, _named(here), book, around)
         if way := _circle(group.name, end, book, around):
             raise ValueError(f"a group cannot be a member of itself: {_shown([group.name, *way])}")
         unknown += _unknown(member, end, around)
         notes += _notes_on(member, end, "", book, around)
     if group.then:
-        end = around.end_of(group.then)
+        end = _end_of(group.then, _named(here), book, around)
         unknown += _unknown(group.then, end, around)
         notes += _notes_on(group.then, end, "", book, around)
         if way := _way_back(here, end, book, around):
@@ -130,7 +135,7 @@ def cases_of(rules: UserRules) -> Iterator[tuple[str, str]]:
     for name, words in CASES.items():
         if destination := getattr(rules, name):
             yield words, destination
-    yield from (("also", each) for each in rules.also)
+    yield from ((ALSO, each) for each in rules.also)
 
 
 def _all_notes(unknown: list[str], notes: list[str]) -> list[str]:
@@ -161,7 +166,7 @@ def _notes_on(
                 "hear 403"
             )
         case "refused", why:
-            yield f"the dial plan refuses {destination}: {why}"
+            yield f"calls to {destination} are refused: {why}"
 
 
 def _is_sure(way: list[str], book: CallRules, around: Surroundings) -> bool:
@@ -170,7 +175,7 @@ def _is_sure(way: list[str], book: CallRules, around: Surroundings) -> bool:
         rules = None if group_of(name) else book.of(name)
         if rules is None or not rules.always:
             return False
-        end = around.end_of(rules.always, name)
+        end = _end_of(rules.always, name, book, around)
         if _named(end) != following:
             return False
     return True
@@ -180,7 +185,14 @@ def _named(end: End) -> str:
     return f"group:{end.name}" if end.kind == "group" else end.name
 
 
-def _way_back(start: tuple[str, str], first: End, book: CallRules, around: Surroundings) -> list[str]:
+def _end_of(destination: str, caller: str, book: CallRules, around: Surroundings) -> End:
+    """Where it leads if `caller` ("group:NAME" for a group) calls it. A group is called by its name, too."""
+    end = around.end_of(destination, caller)
+    is_group = end.kind == "user" and not around.is_known(end.name) and book.group(end.name) is not None
+    return End("group", end.name) if is_group else end
+
+
+def _way_back(start: End, first: End, book: CallRules, around: Surroundings) -> list[str]:
     """The names from `first` on by which a call comes back to the start; [] if it does not."""
     return _walk(start, first, lambda end: _next_of(end, book, around))
 
@@ -190,12 +202,12 @@ def _circle(name: str, first: End, book: CallRules, around: Surroundings) -> lis
 
     def members(end: End) -> list[End]:
         group = book.group(end.name) if end.kind == "group" else None
-        return [around.end_of(each) for each in group.members] if group else []
+        return [_end_of(each, _named(end), book, around) for each in group.members] if group else []
 
-    return _walk(("group", name), first, members)
+    return _walk(End("group", name), first, members)
 
 
-def _walk(start: tuple[str, str], first: End, following: Callable[[End], list[End]]) -> list[str]:
+def _walk(start: End, first: End, following: Callable[[End], list[End]]) -> list[str]:
     before: dict[End, End] = {first: first}
     waiting = [first]
     while waiting and len(before) < MOST_STEPS:
@@ -220,12 +232,13 @@ def _names_to(end: End, before: dict[End, End]) -> list[str]:
 def _next_of(end: End, book: CallRules, around: Surroundings) -> list[End]:
     if end.kind == "group":
         group = book.group(end.name)
-        return [around.end_of(each) for each in (*group.members, group.then) if each] if group else []
+        return [_end_of(group.then, _named(end), book, around)] if group and group.then else []
     rules = book.of(end.name) if end.kind == "user" else None
     if rules is None:
         return []
-    found = [rules.always] if rules.always else [destination for _, destination in cases_of(rules)]
-    return [around.end_of(each, end.name) for each in found]
+    others = rules.busy, rules.no_answer, rules.unregistered
+    found = (rules.always,) if rules.always else others
+    return [_end_of(each, end.name, book, around) for each in found if each]
 
 
 def _shown(names: list[str]) -> str:

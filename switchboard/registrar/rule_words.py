@@ -17,10 +17,10 @@ Line = tuple[str, str]
 def lines_of(rules: Mapping[str, Any]) -> list[Line]:
     """What a user's rules do (`rule_keeper.map_of`), in the order in which a call meets them."""
     found: list[Line] = []
-    if rules["dnd"]:
-        found.append(("do not disturb", "nobody rings"))
     if rules["always"]:
         found.append(("always", rules["always"]))
+    if rules["dnd"]:
+        found.append(("do not disturb", rules["busy"] or "nobody rings"))
     if rules["also"]:
         found.append(("at the same time", ", ".join(rules["also"])))
     if rules["busy"]:

@@ -440,6 +440,8 @@ class Settings(BaseSettings):
             if self.router_standby:
                 raise ValueError("router_standby needs routers on several hosts, and hosts is empty")
             return self
+        if self.keep_messages_days and not any("presence" in host.components for host in self.hosts.values()):
+            raise ValueError("keep_messages_days needs the component presence on one of hosts")
         if self.here not in self.hosts:
             known = ", ".join(self.hosts)
             raise ValueError(f"host {self.here!r} is not one of hosts ({known}): say which one this is")

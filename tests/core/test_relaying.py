@@ -164,7 +164,8 @@ def test_a_bye_ends_it_at_the_engine(by: object) -> None:
     made = board()
     _, answered = up(made)
     made.receive(again("BYE", answered, by), by)  # type: ignore[arg-type]
-    assert only(made.sent()).message.method == "BYE"
+    bye = only(made.sent())
+    assert bye.message.method == "BYE"
     if made.fragile:
         return  # the engine forgets the call by itself, when it has heard nothing for a minute
     asked = made.relayed(Told(ENGINES[0], figures=Figures({"from-1": 250, "to-1": 3})))
@@ -172,6 +173,9 @@ def test_a_bye_ends_it_at_the_engine(by: object) -> None:
     assert asked.command["delete-delay"] == LINGERS_S
     assert {asked.command["from-tag"], asked.command["to-tag"]} == {"from-1", "to-1"}
     assert made.core.stats()["media_both_ways"] == 1
+    made.receive(response(bye.message, 200, tag=""), bye.to)
+    figures = "from=250;to=3" if by == LUKAS else "from=3;to=250"
+    assert made.answers()[-1].message.get("x-relayed") == figures
 
 
 @pytest.mark.parametrize("by", [LUKAS, LENKA])

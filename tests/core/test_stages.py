@@ -544,6 +544,19 @@ class TestGroups:
         answer(board, sent[2], 200, "m")
         assert board.statuses() == [100, 200]
 
+    def test_the_next_gateway_is_tried_while_the_others_ring(self) -> None:
+        gateways = Rule("out", pattern_of("0*"), uris=("sip:192.0.2.1", "sip:192.0.2.2", "sip:192.0.2.3"))
+        board = board_with({"lenka": UserRules(also=("0905",))}, dial_plan=DialPlan((gateways,)))
+        desk, first = call(board)
+        answer(board, desk, 180)
+        answer(board, first, 503)
+        (second,) = invites(board)
+        assert second.to == ("192.0.2.2", 5060)
+        answer(board, second, 486)
+        assert invites(board) == []
+        answer(board, desk, 200)
+        assert board.statuses() == [100, 180, 200]
+
     def test_phones_with_another_q_ring_with_the_others(self) -> None:
         board = board_with({"lenka": UserRules(also=("peter",))})
         board.bind("lenka", "sip:lenka@10.0.0.12;q=0.5")

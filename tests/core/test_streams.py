@@ -23,9 +23,10 @@ STREAMS = [pytest.param(each, id=NAMES[each]) for each in (TCP, TLS, WS, WSS)]
 DIALLED = [pytest.param(each, id=NAMES[each]) for each in (TCP, TLS)]
 
 
+@pytest.mark.parametrize("merges", [False, True])
 @pytest.mark.parametrize(("one", "other"), MIXES)
-def test_a_call_over_any_two_transports(one: int, other: int) -> None:
-    call = Call(lukas(one), lenka(other))
+def test_a_call_over_any_two_transports(one: int, other: int, merges: bool) -> None:
+    call = Call(lukas(one), lenka(other), merges=merges)
     call.up()
     ack = call.sent_to(call.callee)
     assert ack.line == f"ACK {call.callee.contact} SIP/2.0"
@@ -40,9 +41,9 @@ def test_a_call_over_any_two_transports(one: int, other: int) -> None:
         assert (ok.flow, ok.status) == (sender.flow, 200)
 
 
-def native_call(caller: Phone, callee: Phone) -> Call:
+def native_call(caller: Phone, callee: Phone, *, merges: bool = False) -> Call:
     """A call that is up, at a board with an engine."""
-    call = Call(caller, callee)
+    call = Call(caller, callee, merges=merges)
     call.board = Board(transports=PORTS, fragile=False, native=True)
     call.caller.register(call.board)
     call.callee.register(call.board)
@@ -51,9 +52,10 @@ def native_call(caller: Phone, callee: Phone) -> Call:
 
 
 @pytest.mark.skipif(not IS_COMPILED, reason="the engine is not compiled")
+@pytest.mark.parametrize("merges", [False, True])
 @pytest.mark.parametrize(("one", "other"), MIXES)
-def test_a_plain_call_over_any_two_transports_is_the_engines(one: int, other: int) -> None:
-    call = native_call(lukas(one), lenka(other))
+def test_a_plain_call_over_any_two_transports_is_the_engines(one: int, other: int, merges: bool) -> None:
+    call = native_call(lukas(one), lenka(other), merges=merges)
     for method, sender in (("INVITE", call.callee), ("BYE", call.caller)):
         call.board.sent()
         call.within(method, sender)

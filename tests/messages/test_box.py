@@ -41,7 +41,16 @@ def test_one_after_the_other_in_order() -> None:
 
 @pytest.mark.parametrize(
     ("status", "is_delivered"),
-    [(200, True), (202, True), (482, True), (415, False), (404, False), (603, False), (302, False)],
+    [
+        (200, True),
+        (202, True),
+        (482, True),
+        (415, False),
+        (404, False),
+        (603, False),
+        (302, False),
+        (513, False),
+    ],
 )
 def test_what_ends_it(status: int, is_delivered: bool) -> None:
     box = box_of("a")

@@ -1,6 +1,7 @@
 """Routers follow one of several registrars, and know at once what the other ones change."""
 
-from collections.abc import Iterator
+import random
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from switchboard.registrar.following import CONFIRMED_S, Following
 from switchboard.registrar.replica import Replica
 from switchboard.registrar.sqlite import SqliteStore, read_snapshot
 from switchboard.registrar.store import NUMBERS, Change, registrar_of
+
+USERS = ("anna", "eva", "lenka")
 
 
 class Board:
@@ -30,9 +33,9 @@ class Board:
         )
         self.router.start(self.now)
 
-    def put(self, registrar: int, user: str, *contacts: str) -> Change:
+    def put(self, registrar: int, user: str, *contacts: str, ends_at: float = 2e9) -> Change:
         with self.stores[registrar].batch() as change:
-            self.stores[registrar].put(user, [Binding(each, 1.0, 2e9) for each in contacts])
+            self.stores[registrar].put(user, [Binding(each, 1.0, ends_at) for each in contacts])
         return change
 
     def tell(self, change: Change) -> None:
@@ -99,6 +102,14 @@ def test_what_was_confirmed_before_it_came_is_not_waited_for(board: Board) -> No
     assert board.router.registrar == 0
 
 
+def test_a_clock_that_is_an_hour_ahead_makes_no_difference(board: Board) -> None:
+    board.tell(board.put(0, "eva", "sip:e@h"))
+    board.tell(board.put(1, "eva", "sip:e@h", ends_at=2e9 + 3600))
+    board.pass_time(2 * CONFIRMED_S, 0, 1)
+    assert board.router.registrar == 0
+    assert board.replica.snapshot() == board.stores[0].snapshot()
+
+
 def test_who_tells_what_is_not_confirmed_is_followed(board: Board) -> None:
     """The location is away from the one that was followed, or the other one's change came late."""
     board.tell(board.put(0, "eva", "sip:new@h"))
@@ -146,3 +157,68 @@ def test_a_registrar_that_the_settings_do_not_have_is_not_heard(board: Board) ->
     stranger = Change(5 * NUMBERS + 1, board.put(1, "eva", "sip:e@h").records)
     board.tell(stranger)
     assert board.contacts("eva") == []
+
+
+class Shared:
+    """Two registrars, and the location by which they learn of each other; the router gets their frames in any order."""
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+        self.version = 0
+        self.there: dict[str, tuple[int, str]] = {}
+        self.known: list[dict[str, int]] = [{}, {}]
+        self.frames: list[list[tuple[Change, bool]]] = [[], []]
+
+    def register(self, registrar: int, user: str) -> None:
+        """It learns of others first, if they were faster."""
+        self.learn(registrar, [user])
+        self.version += 1
+        self.there[user] = self.version, f"sip:{self.version}@h"
+        self._put(registrar, user, is_own=True)
+
+    def learn(self, registrar: int, users: Iterable[str]) -> None:
+        for user in users:
+            if self.known[registrar].get(user, 0) < self.there.get(user, (0, ""))[0]:
+                self._put(registrar, user, is_own=False)
+
+    def _put(self, registrar: int, user: str, *, is_own: bool) -> None:
+        version, contact = self.there[user]
+        self.known[registrar][user] = version
+        self.frames[registrar].append((self.board.put(registrar, user, contact), is_own))
+
+    def deliver(self, registrar: int) -> None:
+        """The next frame reaches the router, if it hears it."""
+        if not self.frames[registrar]:
+            return
+        change, is_own = self.frames[registrar].pop(0)
+        body = change.pack()
+        number, start = Change.split(body)
+        take = self.board.router.changed if is_own else self.board.router.learned
+        take(number, body, start, self.board.now)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_in_whatever_order_the_router_hears_it_knows_in_the_end_what_the_location_has(
+    board: Board, seed: int
+) -> None:
+    dice, shared = random.Random(seed), Shared(board)
+    for _ in range(80):
+        registrar = dice.randrange(2)
+        match dice.randrange(6):
+            case 0 | 1:
+                shared.register(registrar, dice.choice(USERS))
+            case 2:
+                shared.learn(registrar, USERS)
+            case 3 | 4:
+                shared.deliver(registrar)
+            case 5:
+                board.pass_time(1, *dice.choice(((0, 1), (0, 1), (0,), (1,))))
+    for registrar in (0, 1):
+        shared.learn(registrar, USERS)
+        while shared.frames[registrar]:
+            shared.deliver(registrar)
+    board.pass_time(SILENT_S + 2 * CONFIRMED_S, 0, 1)
+    assert {user: board.contacts(user) for user in shared.there} == {
+        user: [contact] for user, (_, contact) in shared.there.items()
+    }
+    assert board.router.is_fresh(board.now)

@@ -73,9 +73,16 @@ def test_a_circle_with_a_way_out_is_noted() -> None:
 
 
 def test_a_circle_through_a_group_is_noted() -> None:
-    book = StaticRules({"lukas": UserRules(always="lenka")}, [Group("office", ("eva", "lukas"))])
-    [note] = check_user("lenka", UserRules(always="group:office"), book, around())
-    assert "lenka → group:office → lukas → lenka" in note
+    book = StaticRules({}, [Group("office", ("eva", "lukas"), then="lenka")])
+    for group in ("group:office", "office"):
+        [note] = check_user("lenka", UserRules(always=group), book, around())
+        assert "lenka → group:office → lenka" in note
+
+
+def test_who_is_a_member_of_the_group_that_stands_in_is_no_circle() -> None:
+    book = StaticRules({"lukas": UserRules(always="lenka")}, [Group("office", ("lenka", "lukas"))])
+    rules = UserRules(no_answer="group:office", also=("group:office",))
+    assert check_user("lenka", rules, book, around()) == []
 
 
 def test_who_is_not_there_yet_is_noted() -> None:
@@ -101,7 +108,13 @@ def test_other_domains_and_what_the_plan_refuses_are_noted() -> None:
     plan = DialPlan(PLAN.rules[1:], numbers=PLAN.numbers)
     first, second = check_user("lenka", rules, StaticRules(), around(plan=plan))
     assert "another domain" in first
-    assert second == "the dial plan refuses 0900123: 403 by dear"
+    assert second == "calls to 0900123 are refused: 403 by the rule dear of the dial plan"
+
+
+def test_nobody_forwards_to_an_emergency_number() -> None:
+    plan = DialPlan(emergency=frozenset({"112"}), emergency_uris=("sip:gw.example",))
+    [note] = check_user("lenka", UserRules(busy="112"), StaticRules(), around(plan=plan))
+    assert note == "calls to 112 are refused: nobody forwards to an emergency number"
 
 
 def test_who_may_not_forward_to_other_domains_is_told() -> None:

@@ -156,6 +156,7 @@ def test_a_missing_key_is_told(tmp_path: Path) -> None:
     [
         ("gamma", {}, r"host 'gamma' is not one of hosts \(alpha, beta\)"),
         ("alpha", {"routers": 3}, "no host has router.2"),
+        ("alpha", {"keep_messages_days": 7}, "keep_messages_days needs the component presence"),
     ],
 )
 def test_settings_that_do_not_fit_the_hosts(

@@ -15,6 +15,7 @@ from types import FrameType
 
 from switchboard.settings.hosts import Component
 from switchboard.settings.model import load_settings
+from switchboard.settings.site import components
 from switchboard.supervisor.resources import FIRST_FD
 from switchboard.transports.udp_sockets import bind_sockets
 
@@ -33,7 +34,7 @@ def main() -> None:
     settings = load_settings()
     (sock,) = bind_sockets(settings.sip_host, settings.sip_port)
     store = Store()
-    running = {start(component, sock, store): component for component in Component}
+    running = {start(component, sock, store): component for component in components(settings)}
     signal.signal(signal.SIGTERM, _stop)
     try:
         while True:

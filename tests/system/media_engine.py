@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -23,31 +24,19 @@ _HOST = re.compile(rb"c=IN IP[46] ([0-9a-fA-F:.]+)")
 
 
 class RtpEngine:
-    """An engine with ports of its own; it runs inside the `with` block. `ports`: how many for media."""
+    """An engine with ports of its own; it runs inside the `with` block. `ports`: how many for media, at its `hosts`."""
 
-    def __init__(self, ports: int = 200) -> None:
+    def __init__(self, ports: int = 200, hosts: Sequence[str] = (HOST, "::1")) -> None:
         require_tools("rtpengine")
         self.port = free_port(HOST)
-        first = _free_range(ports)
         self._home = TemporaryDirectory(prefix="rtpengine-test-")
         self._log = Path(self._home.name) / "log"
+        self._first, self._ports = _free_range(ports), ports
         self._command = [
             shutil.which("rtpengine") or "",
-            *(
-                "--config-file=none",
-                "--table=-1",
-                "--foreground",
-                "--log-stderr",
-                "--log-level=5",
-                f"--listen-ng={HOST}:{self.port}",
-            ),
-            *(
-                f"--interface={HOST}",
-                "--interface=::1",
-                f"--port-min={first}",
-                f"--port-max={first + ports - 1}",
-            ),
-            f"--pidfile={self._home.name}/pid",
+            *("--config-file=none", "--table=-1", "--foreground", "--log-stderr", "--log-level=5"),
+            *(f"--interface={each}" for each in hosts),
+            *(f"--listen-ng={HOST}:{self.port}", f"--pidfile={self._home.name}/pid"),
         ]
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -65,10 +54,12 @@ class RtpEngine:
         self.kill()
         self._home.cleanup()
 
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
+    def start(self, ports: int = 0) -> None:
+        """Start it, with fewer `ports` if that is said, and wait until it answers."""
+        last = self._first + (ports or self._ports) - 1
+        command = [*self._command, f"--port-min={self._first}", f"--port-max={last}"]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
             wait_until(lambda: self.ask({"command": "ping"}, 0.2), "an answer of rtpengine")
         except AssertionError as error:
@@ -113,10 +104,11 @@ class Ear:
     def __init__(self, host: str = HOST) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.heard: set[bytes] = set()
+        self._spoken = 0
         self._kind = "IP6" if ":" in host else "IP4"
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.bind((host, 0))
-        self._socket.settimeout(0.05)
+        self._socket.setblocking(False)
         self.host, self.port = self._socket.getsockname()[:2]
 
     def sdp(self, version: int = 1, host: str = "") -> bytes:
@@ -129,8 +121,12 @@ class Ear:
     def speak(self, sdp: bytes, word: bytes) -> None:
         """Send some packets to where `sdp` awaits them."""
         to = place_in(sdp)
-        for number in range(PACKETS):
-            head = b"\x80\x00" + number.to_bytes(2, "big") + (number * 160).to_bytes(4, "big") + b"voic"
+        for _ in range(PACKETS):
+            self._spoken += 1
+            count = self._spoken
+            head = (
+                b"\x80\x00" + (count % 2**16).to_bytes(2, "big") + (count * 160).to_bytes(4, "big") + b"voic"
+            )
             self._socket.sendto(head + word.ljust(160, b"."), to)
 
     def hears(self, word: bytes) -> bool:
@@ -138,8 +134,20 @@ class Ear:
         try:
             while True:
                 self.heard.add(self._socket.recv(2048)[12:].rstrip(b"."))
-        except TimeoutError:
+        except BlockingIOError:
             return word in self.heard
+
+    def wait_voice(self, to: bytes) -> None:
+        """Speak to where `to` awaits it, until somebody is heard who was not before."""
+        self.hears(b"")
+        self.heard.clear()
+
+        def is_heard() -> bool:
+            self.speak(to, b"hello")
+            self.hears(b"")
+            return bool(self.heard)
+
+        wait_until(is_heard, "voice")
 
     def close(self) -> None:
         self._socket.close()

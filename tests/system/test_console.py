@@ -372,6 +372,7 @@ def test_nothing_serious_for_axe(
     width: int,
 ) -> None:
     running, call_id = place_call(*phones), declined_call(phones, switchboard)
+    switchboard.cli("group", "add", "office", phones[0].user)
     options: Mapping[str, object] = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}}
     with ExitStack() as stack:
         page = stack.enter_context(open_page(browser, url, **options))
@@ -385,6 +386,7 @@ def test_nothing_serious_for_axe(
             "/phones",
             "/users",
             "/connections",
+            "/groups",
         ]
         for path in [*paths, f"/users/one?user={phones[0].user}", f"/call?call_id={call_id}&message=2"]:
             page.goto(path)

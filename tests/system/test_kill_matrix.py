@@ -10,7 +10,7 @@ from bench.blow import EVERYTHING, Way, all_workers
 from bench.killmatrix import FAST_CALLS, FAST_LOAD_S, FAST_RATE, FAST_WAYS, RATE_ON_STREAMS
 from bench.ours import PARENT, Ours
 from bench.session import Session
-from switchboard.settings.hosts import Component
+from switchboard.settings.hosts import LATE, Component
 
 pytestmark = pytest.mark.system
 
@@ -18,7 +18,7 @@ ROUTERS = 2
 CELLS = [
     *((worker, way) for way in FAST_WAYS for worker in all_workers(ROUTERS)),
     (EVERYTHING, Way.ROLL),
-    *((PARENT + component, Way.KILL) for component in Component),
+    *((PARENT + component, Way.KILL) for component in Component if component not in LATE),
     (f"{PARENT}{Component.EDGE}", Way.TERM),
 ]
 ON_CONNECTIONS = [(target, way) for target, way in CELLS if PARENT not in target]

@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from system.dialog import answer_call, hang_up
+from system.dialog import Call, answer_call, hang_up
 from system.harness import Switchboard, free_port, wait_until
 from system.net import Net
 from system.provider import PASSWORD, REALM, Provider
-from system.user_agent import UserAgent, registered
+from system.user_agent import SDP, ClientTransaction, UserAgent, registered
 
 pytestmark = pytest.mark.system
 
 HOST = "127.0.0.1"
 NUMBER = "421255500101"
+PATIENCE_S = 20.0
 WORKERS = ("trunks", "router", "edge-rx", "edge-tx", "edge-stream", "registrar", "translator", "journal")
 
 
@@ -40,7 +41,7 @@ class Office(NamedTuple):
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """One provider with one phone behind it; calls with 0 go there."""
     directory, port = tmp_path_factory.mktemp("provider"), free_port(HOST)
-    with Net((HOST, port)) as net:
+    with Net((HOST, port), retransmits=True) as net:
         outside = UserAgent(net, "outside")
         with Provider(directory, outside.address, least_s=60, most_s=60) as provider:
             lukas = f"lukas-{net.run}"
@@ -73,7 +74,7 @@ def test_it_registers_and_says_so(office: Office) -> None:
     assert PASSWORD not in office.board.log()
 
 
-def call_out(office: Office) -> Any:
+def call_out(office: Office) -> Call:
     invite = office.lukas.invite(f"sip:0905123456@{HOST}")
     incoming = office.outside.expect("INVITE")
     assert incoming.request.uri.startswith("sip:+421905123456@")
@@ -82,13 +83,14 @@ def call_out(office: Office) -> Any:
     return answer_call(office.lukas, invite, office.outside, incoming)
 
 
-def call_in(office: Office) -> Any:
-    invite = office.outside.start(
-        office.outside.request(
-            "INVITE", f"sip:{NUMBER}@{office.provider.place}", body=b"v=0\r\n", to=f"<sip:{NUMBER}@{REALM}>"
-        ),
-        (office.provider.host, office.provider.port),
-    )
+def dial_in(office: Office) -> ClientTransaction:
+    uri, to = f"sip:{NUMBER}@{office.provider.place}", f"<sip:{NUMBER}@{REALM}>"
+    invite = office.outside.request("INVITE", uri, body=SDP, to=to)
+    return office.outside.start(invite, (office.provider.host, office.provider.port))
+
+
+def call_in(office: Office) -> Call:
+    invite = dial_in(office)
     return answer_call(office.outside, invite, office.lukas, office.lukas.expect("INVITE"))
 
 
@@ -105,14 +107,36 @@ def test_a_call_in_goes_to_whose_number_it_is(office: Office) -> None:
     hang_up(call.caller, call.callee)
 
 
-def test_calls_and_the_registration_survive_a_kill_of_every_worker(office: Office) -> None:
+@pytest.mark.parametrize("worker", WORKERS)
+def test_a_call_that_is_being_challenged_survives_a_kill(office: Office, worker: str) -> None:
+    invite = office.lukas.invite(f"sip:0905123456@{HOST}")
+    pid = office.board.kill(worker)
+    incoming = office.outside.expect("INVITE", PATIENCE_S)
+    call = answer_call(office.lukas, invite, office.outside, incoming)
+    hang_up(call.callee, call.caller)
+    office.board.wait_component(worker, lambda one: one["state"] == "up" and one["pid"] != pid)
+
+
+def test_calls_and_the_registration_survive_a_kill_of_all_workers_at_once(office: Office) -> None:
+    """One is up, one rings outside, one rings here."""
     office.wait_registered()
-    out = call_out(office)
-    before = office.trunk()["registered_s"]
+    out, before = call_out(office), office.trunk()["registered_s"]
+    ringing = office.lukas.invite(f"sip:0905123456@{HOST}")
+    there = office.outside.expect("INVITE")
+    there.reply(180)
+    ringing.expect(180)
+    coming = dial_in(office)
+    here = office.lukas.expect("INVITE")
+    here.reply(180)
+    coming.expect(180)
     for worker in WORKERS:
         office.board.kill(worker)
     office.board.wait_up()
     hang_up(out.caller, out.callee)
+    call = answer_call(office.lukas, ringing, office.outside, there)
+    hang_up(call.callee, call.caller)
+    call = answer_call(office.outside, coming, office.lukas, here)
+    hang_up(call.caller, call.callee)
     assert 0 < office.trunk()["registered_s"] <= before
     call = call_in(office)
     hang_up(call.callee, call.caller)

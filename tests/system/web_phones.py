@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -113,3 +113,13 @@ class WebPhone:
         """Return when more voice comes than has come; AssertionError if none does."""
         before = self.heard()
         wait_until(lambda: self.heard() > before, f"voice at {self.stack} of {self.user}", PATIENCE_S)
+
+    def wait_voice_of(self, speak: Callable[[], None]) -> None:
+        """Return when voice comes that somebody speaks by `speak`, which is called again until then."""
+        before = self.heard()
+
+        def is_heard() -> bool:
+            speak()
+            return self.heard() > before
+
+        wait_until(is_heard, f"voice at {self.stack} of {self.user}", PATIENCE_S)

@@ -465,6 +465,30 @@ class FailedGroup(BaseModel):
     account: Told
 
 
+class Trunk(BaseModel):
+    """An account at a provider."""
+
+    name: str
+    registrar: str
+    user: str
+    registers: bool = Field(description="Whether the settings want it to be registered.")
+    registered_s: float = Field(description="For how long it is registered; 0: it is not.")
+    next_s: float | None = Field(
+        description="Until the next try; none: one is under way, or it does not register."
+    )
+    is_waiting: bool = Field(description="Whether a REGISTER is under way.")
+    refusal: str = Field(description="Why the last try came to nothing; empty: it worked.")
+    refused_s: float | None = Field(description="How long ago that was.")
+    has_password: bool
+    numbers: dict[str, str] = Field(description="Who is called by which number.")
+
+
+class Trunks(BaseModel):
+    """All trunks."""
+
+    trunks: list[Trunk]
+
+
 class FailingPhone(BaseModel):
     """A phone that keeps failing to prove its password."""
 

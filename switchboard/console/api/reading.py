@@ -35,6 +35,7 @@ from switchboard.storage.mending import all_reports
 from switchboard.survey.connections import connection_page
 from switchboard.survey.reach import Reached, reach_of
 from switchboard.survey.reading import WorkerLine
+from switchboard.survey.trunks import trunks_of
 
 ANSWER_S = 2.0
 PARTS = 4
@@ -119,6 +120,7 @@ class Reading:
                 models.Connections,
                 models.ConnectionsQuery,
             ),
+            Operation("trunks", GET, "/trunks", "Accounts at providers", self.trunks, models.Trunks),
             Operation(
                 "failed_registrations",
                 GET,
@@ -312,6 +314,11 @@ class Reading:
             total=found.total,
             next=str(end) if skip < end < found.found else None,
         )
+
+    async def trunks(self, call: Call) -> models.Trunks:  # noqa: ARG002
+        """How the accounts at providers are registered."""
+        found = await self._run(lambda: trunks_of(self._settings, self._context))
+        return models.Trunks(trunks=[models.Trunk(**each) for each in found])
 
     async def failed(self, call: Call) -> models.FailedRegistrations:
         """Registrations that failed."""
