@@ -666,7 +666,7 @@ class RouterService(Actor):
     def _take_relayed(self, now: float) -> None:
         if self._media:
             for token, told in self._media.take(now):
-                self._core.relayed(token, told, now, self._clock.at())
+                self._core.relayed(token, told, time.monotonic(), self._clock.at())
 
     def _carry_out(self) -> None:
         """What goes beyond sending."""
