@@ -82,7 +82,7 @@ from switchboard.workers.fast_path import make_fast_path
 from switchboard.workers.leaving import LOOK_S, Leaving
 from switchboard.workers.log_lines import FailureLog
 from switchboard.workers.media_link import make_media_link, make_relays
-from switchboard.workers.own_requests import AnswerBoxes
+from switchboard.workers.own_requests import WORKERS, AnswerBoxes
 from switchboard.workers.registrar_hearing import Hearing, take_change
 from switchboard.workers.trunk_passwords import make_trunks
 from switchboard.workers.user_register import QUESTIONS_KEPT, follow_users, make_authenticator
@@ -144,6 +144,7 @@ class RouterService(Actor):
         self._calls_wanted_until = 0.0
         owner = f"router.{instance}"
         self._answer_boxes = AnswerBoxes(context, endpoints, self.outboxes)
+        self._answer_boxes.announce(instance, (name for name in WORKERS if name in components(settings)))
         self._marks = Marks(owner, self._sender.stream_outboxes)
         taps = endpoints.listen(owner, SocketKind.PUBLISHER)
         self._tap = self._sender.tap = Tap(context, taps, owner, (each.peer for each in self.outboxes))
