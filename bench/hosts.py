@@ -68,7 +68,7 @@ def on_hosts(
     several = sum(has_edge) > 1
     addresses = [f"{NETWORK}.{at}" if several else HOST for at in range(1, len(places) + 1)]
     for address in [*addresses, PHONES] if several else []:
-        subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "lo"], check=False)
+        subprocess.run(["ip", "address", "replace", f"{address}/32", "dev", "lo"], check=True)
     with TemporaryDirectory(prefix="bench-hosts-") as name, ExitStack() as stack:
         home, port = Path(name), free_port(addresses[0])
         file = home / "switchboard.toml"

@@ -102,6 +102,9 @@ class RunningFacts:
     doubtful: Sequence[str] = ()
     """Bindings whose contact names another address than they registered from, some of them."""
 
+    presence: Mapping[str, float] | None = None
+    """What the presence worker counts; None: it does not say."""
+
     silent: Sequence[str] = ()
     """Phones that do not answer OPTIONS, some of them."""
     silent_in_all: int = 0

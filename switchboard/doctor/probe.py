@@ -159,6 +159,7 @@ def running_facts(settings: Settings, context: BusContext) -> RunningFacts:
             for name, counted in counters.items()
             if counted.get(ERROR)
         ],
+        presence=counters.get("presence.0"),
         to_ship=counters.get("journal.0", {}).get(WAITING),
         doubtful=list(islice(_doubtful(settings, context), MOST_DOUBTFUL))
         if len(not_up) < len(workers)
@@ -295,7 +296,13 @@ def _nearest(path: Path) -> Path:
 def _private_paths(settings: Settings) -> list[Path]:
     """Directories and secret files. The public keys, and what lies in a closed directory, are safe anyway."""
     directories = (settings.data_dir, settings.run_dir, settings.keys_path)
-    names = (settings.auth_key_path, settings.console_key_path, settings.users_path, settings.rules_path)
+    names = (
+        settings.auth_key_path,
+        settings.console_key_path,
+        settings.users_path,
+        settings.rules_path,
+        settings.messages_path,
+    )
     secrets = [*names, *settings.keys_path.glob(f"*{SECRET}")]
     return [each for each in (*directories, *dict.fromkeys(secrets)) if each.exists()]
 

@@ -12,13 +12,12 @@ the server and some letters of its own, which are new whenever all records are r
 
 import errno
 import os
-import queue
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
+from switchboard.storage.following_thread import FollowingThread
 from switchboard.storage.record_store import RecordStore
 from switchboard.storage.records import NOTHING, Page, R, Was
 from switchboard.storage.unusable import NotWritten, RemoteError, UnusableFile
@@ -28,7 +27,6 @@ FOLLOW_EVERY_S: Final = 0.25
 START_S: Final = 1.0
 """A start waits this long for the server."""
 _QUEUED: Final = 16
-_STOP_S: Final = 0.5
 _SERIES_END: Final = "+"
 T = TypeVar("T")
 
@@ -61,64 +59,21 @@ class RemoteRecords(Protocol[R]):
         """Let go of the connection."""
 
 
-class RecordsLink(Generic[R]):
-    """Follows the server in a thread of its own. `fd` is readable when there is news, or `is_up` has changed."""
+class RecordsLink(FollowingThread[News[R]]):
+    """Follows the server from the change `number` of `series` on."""
 
     def __init__(self, remote: RemoteRecords[R], series: str, number: int) -> None:
-        self.is_up = False
-        self.error: RemoteError | None = None
-        self.fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        super().__init__("records", _QUEUED, RETRY_S)
         self._remote = remote
         self._series, self._number = series, number
         self._place: tuple[str, int] | None = None
-        self._news: queue.Queue[News[R]] = queue.Queue(_QUEUED)
-        self._stopped, self._stirred, self._looked = threading.Event(), threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name="records", daemon=True)
-
-    def start(self, within_s: float) -> None:
-        """Begin; wait until it is known whether it is up, or for this time."""
-        self._thread.start()
-        self._looked.wait(within_s)
-
-    def failed(self, error: RemoteError) -> None:
-        """The server was seen to fail: it is looked at anew."""
-        self.error, self.is_up = error, False
-        self._stirred.set()
 
     def go_on_from(self, series: str, number: int) -> None:
         """The copy has all up to this number, and no more."""
         self._place = series, number
 
-    def take(self) -> News[R] | None:
-        """What has come first; None for nothing."""
-        with suppress(BlockingIOError):
-            os.eventfd_read(self.fd)
-        try:
-            return self._news.get_nowait()
-        except queue.Empty:
-            return None
-
-    def close(self) -> None:
-        """End the thread; one that waits for the server ends by itself."""
-        self._stopped.set()
-        self._stirred.set()
-        self._thread.join(_STOP_S)
-        if not self._thread.is_alive():
-            os.close(self.fd)
-
-    def _run(self) -> None:
-        while not self._stopped.is_set():
-            pause_s = FOLLOW_EVERY_S
-            try:
-                self._look()
-            except RemoteError as error:
-                self.error, self.is_up, pause_s = error, False, RETRY_S
-                self._tell()
-            self._stirred.wait(pause_s)
-            self._stirred.clear()
-        self._remote.close()
-
-    def _look(self) -> None:
+    def go_round(self) -> float:
+        """As in `FollowingThread`."""
         if not self.is_up:
             self._remote.check()
         if self._place:
@@ -127,22 +82,11 @@ class RecordsLink(Generic[R]):
         if news.is_whole or news.records:
             self._put(news)
             self._series, self._number = news.series, news.number
-            self._tell()
-        if not self.is_up:
-            self.is_up = True
-            self._tell()
+        self._tell_up()
+        return FOLLOW_EVERY_S
 
-    def _put(self, news: News[R]) -> None:
-        while not self._stopped.is_set():
-            try:
-                self._news.put(news, timeout=_STOP_S)
-            except queue.Full:
-                continue
-            return
-
-    def _tell(self) -> None:
-        self._looked.set()
-        os.eventfd_write(self.fd, 1)
+    def _let_go(self) -> None:
+        self._remote.close()
 
 
 class SharedStore(RecordStore[R]):
@@ -172,6 +116,7 @@ class SharedStore(RecordStore[R]):
         link = self._link
         if link is None:
             return
+        link.heard()
         try:
             while (news := link.take()) is not None:
                 self._take(news)

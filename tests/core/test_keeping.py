@@ -93,6 +93,15 @@ def test_a_text_that_a_phone_refuses(board: Board, status: int) -> None:
     assert (board.statuses(), board.delegated) == ([status], [])
 
 
+def test_who_is_called_through_another_user_gets_it(board: Board) -> None:
+    """One of lenka's contacts is lukas."""
+    board.bind("lenka", CONTACT, "sip:lukas@10.0.0.1")
+    board.receive(text(), LUKAS)
+    for sent in board.sent():
+        board.lose(sent)
+    assert only(board).user == "lenka"
+
+
 def test_a_phone_that_is_silent_is_not_waited_for(board: Board) -> None:
     leave(board)
     board.advance(SILENT_S - 0.1)
@@ -125,6 +134,17 @@ def test_a_phone_that_refuses_late_changes_nothing(board: Board) -> None:
     only(board)
     board.receive(response(sent.message, 603), LENKA)
     assert (board.statuses(), board.delegated) == ([], [])
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_only_where_texts_are_kept_they_are_the_references(is_kept: bool) -> None:
+    board = Board(keeps_messages=is_kept, native=True, fragile=False)
+    board.bind("lukas", "sip:lukas@10.0.0.11")
+    sent = leave(board)
+    board.receive(response(sent[0].message, 200), LENKA)
+    assert board.statuses() == [200]
+    if board.core.engine is not None:
+        assert board.core.stats()["plain"] == (0 if is_kept else 2)
 
 
 def test_credentials_and_doubtful_identities_stay_here() -> None:
