@@ -489,6 +489,21 @@ class Trunks(BaseModel):
     trunks: list[Trunk]
 
 
+class WaitingTexts(BaseModel):
+    """The texts that wait for a user who is not there."""
+
+    user: str
+    messages: int
+    oldest_at: str = Field(description="When the oldest was sent.")
+    octets: int
+
+
+class Texts(BaseModel):
+    """For whom texts wait."""
+
+    users: list[WaitingTexts]
+
+
 class FailingPhone(BaseModel):
     """A phone that keeps failing to prove its password."""
 
