@@ -109,7 +109,9 @@ class CallsNow(Page):
 class RecordsQuery(Asked):
     """Which records; empty fields do not matter. `since`, `until`: days of the switchboard's time zone."""
 
-    user: Annotated[Text, Field(description="In the URI of caller or callee, in any case.")] = ""
+    user: Annotated[
+        Text, Field(description="In the URI of caller or callee, or whom the call was forwarded to.")
+    ] = ""
     outcome: Literal["", MISSED, *(each.value for each in Outcome)] = ""  # type: ignore[valid-type]
     since: Day = ""
     until: Day = ""
