@@ -6,6 +6,7 @@ python -m bench.killmatrix            the matrix on the terminal
     --kamailio                        Kamailio instead
     --hosts                           two hosts, in network namespaces, and the link between them
     --tcp                             all calls are between phones on TCP
+    --relayed                         rtpengine relays the media of all calls
     --whole-hosts                     hosts and servers of registrations that die whole, one after the other
     --streams                         calls over TCP, TLS and WebSockets in TLS beside idle connections, SIGKILL only
     --soak MINUTES                    random kills under load instead, with memory and files before and after
@@ -14,6 +15,7 @@ python -m bench.killmatrix            the matrix on the terminal
     --stories FILE                    for each call that did not end as it should: why, and all its datagrams
 """
 
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +23,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from system.access import Transport
+from system.media_engine import RtpEngine
 
 from bench.blow import Way
 from bench.event import Event, gather
@@ -43,6 +46,7 @@ FAST_LOAD_S = dict.fromkeys(Way, 2)
 STREAMS = [Transport.TCP, Transport.TLS, Transport.WSS]
 IDLE = 150
 RATE_ON_STREAMS = 30
+RELAYED_PORTS = 8000
 
 
 def plan_events(subject: Subject, targets: list[str], ways: list[Way], rounds: int) -> list[tuple[str, Way]]:
@@ -79,6 +83,16 @@ def of_whole_hosts(only: list[str] | None, calls: int, rate: int, stories: Path 
     return events
 
 
+def happened(session: Session, planned: list[tuple[str, Way]], stories: Path | None) -> list[Event]:
+    """Each event, one after the other."""
+    events = []
+    with progress("Kills", len(planned)) as step:
+        for target, blow in planned:
+            events.append(session.happen(target, blow))
+            tell(events[-1], step, stories)
+    return events
+
+
 def tell(event: Event, step: Step, stories: Path | None) -> None:
     """A line for people, and the whole story for who wants to know why."""
     step(summary(event))
@@ -94,6 +108,7 @@ def main(
     kamailio: bool = False,
     hosts: bool = False,
     tcp: bool = False,
+    relayed: bool = False,
     streams: bool = False,
     whole_hosts: bool = False,
     soak_minutes: Annotated[float, typer.Option("--soak", help="minutes")] = 0.0,
@@ -122,22 +137,21 @@ def main(
         console.print(table(events))
         section, text = "whole hosts", markdown(events)
     else:
-        ours = Ours(routers)
-        subject: Subject = Kamailio() if kamailio else TwoHosts(routers) if hosts else ours
-        way_in = partial(ours.access, Transport.TCP if tcp else Transport.UDP)
         if fast:
             calls, rate = FAST_CALLS, FAST_RATE
-        events = []
-        with Session(subject, calls, rate, FAST_LOAD_S if fast else LOAD_S, way_in) as session:
+        with ExitStack() as beside:
+            engine = beside.enter_context(RtpEngine(RELAYED_PORTS)) if relayed else None
+            ours = Ours(routers, engine=engine.url if engine else "")
+            subject: Subject = Kamailio() if kamailio else TwoHosts(routers) if hosts else ours
+            way_in = partial(ours.access, Transport.TCP if tcp else Transport.UDP)
+            session = beside.enter_context(
+                Session(subject, calls, rate, FAST_LOAD_S if fast else LOAD_S, way_in)
+            )
             ways = way or (FAST_WAYS if fast else list(Way))
-            planned = plan_events(subject, only or subject.targets, ways, rounds)
-            with progress("Kills", len(planned)) as step:
-                for target, blow in planned:
-                    events.append(session.happen(target, blow))
-                    tell(events[-1], step, stories)
+            events = happened(session, plan_events(subject, only or subject.targets, ways, rounds), stories)
         gathered = gather(events)
         console.print(table(gathered))
-        kind = "Kamailio" if kamailio else "hosts" if hosts else "matrix"
+        kind = "Kamailio" if kamailio else "hosts" if hosts else "relayed" if relayed else "matrix"
         section, text = f"{kind} TCP" if tcp else kind, markdown(gathered)
     if write:
         write_section(write, section, f"{describe_machine()}; {rate} other calls a second.\n\n{text}")

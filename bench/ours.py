@@ -19,15 +19,17 @@ class Ours:
     """A switchboard with so many routers; workers go one by one, or all at once, or a parent with its own.
 
     It runs under a small init system, since honcho ends everything when one parent ends. It has all transports.
-    `has_rules`: whether calls that obey rules are among its calls.
+    `has_rules`: whether calls that obey rules are among its calls. `engine`: the media engine that relays all of them.
     """
 
-    def __init__(self, routers: int, has_rules: bool = True) -> None:
+    def __init__(self, routers: int, has_rules: bool = True, engine: str = "") -> None:
         self.routers = routers
         self.has_rules = has_rules
         self.workers = all_workers(routers)
         self._ports = free_ports()
         settings = {"SWITCHBOARD_ROUTERS": str(routers), **self._ports.environment}
+        if engine:
+            settings |= {"SWITCHBOARD_MEDIA": engine, "SWITCHBOARD_RELAY_MEDIA": "always"}
         self.switchboard = Switchboard(settings, runner=INIT_SYSTEM)
         self.ledger: Ledger | None = Ledger(self.switchboard.data_dir / "cdr.jsonl")
         self._watch = Watch(servers_of(self.switchboard.data_dir))

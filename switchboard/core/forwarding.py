@@ -14,7 +14,7 @@ from switchboard.core.relay_mark import PARAM as MARK
 from switchboard.core.request import IncomingRequest
 from switchboard.core.target import Target
 from switchboard.core.targets import TargetPolicy
-from switchboard.core.trunk_masks import masked
+from switchboard.core.trunk_masks import masked, without_answers
 from switchboard.sip.address import NameAddr
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import NAMES, Flow, bracketed, default_port
@@ -138,7 +138,8 @@ def compose(
     """
     request, trunks = incoming.message, policy.trunks
     mask = trunks.mask_of(incoming, plan.target, routing.user) if trunks is not None else None
-    uri = plan.text.encode("utf-8", "surrogateescape")
+    text = without_answers(plan.text) if mask else plan.text
+    uri = text.encode("utf-8", "surrogateescape")
     via = via_of(to, branch, policy.own)
     recorded: list[bytes] = []
     if is_recorded(incoming.method):
@@ -156,7 +157,7 @@ def compose(
     hops = routing.max_forwards
     change = (uri, via, incoming.completed_via, hops, recorded, routes, left_out, added)
     raw = forward_request(request, _new(Forwarding, change))
-    return raw if mask is None else masked(raw, mask.mask)
+    return raw if mask is None else masked(raw, mask.mask, request.uri)
 
 
 def _changed_routes(request: Message, plan: Plan) -> list[bytes] | None:

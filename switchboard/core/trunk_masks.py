@@ -6,6 +6,9 @@ later requests of the phone have to count from there. No state is kept for that:
 number n leaves as STEP · (n - base) + answer, where `base` is the number before that of its first request, and
 `answer` counts the challenges answered for this request. A number that comes back tells n.
 
+The ACK of a later INVITE that was challenged has to bear that one's number, too. So the Contact of its 2xx gets the
+parameter ANSWERED, which comes back in the Request-URI of the phone's ACK, and goes no further.
+
 What has to be known within the dialog is the *mask*: identities on both sides, base, and the answers that the first
 request took, since its ACK has to bear the same number (§13.2.2.4). The mask is in our Record-Route, encrypted, and
 bound to Call-ID and tag like the seal beside it. So every restart is survived, and the provider learns nothing.
@@ -13,19 +16,23 @@ bound to Call-ID and tag like the seal beside it. So every restart is survived, 
 
 import re
 from binascii import Error, a2b_base64, b2a_base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from switchboard.auth.keys import Use, hide, reveal
 from switchboard.codec import CodecError, pack, unpack
+from switchboard.core.target import uri_of
 from switchboard.sip.address import NameAddr
 from switchboard.sip.headers import HEADER_BY_NAME, Header
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.scan import BODY_END
 from switchboard.sip.splice import splice
+from switchboard.sip.uri import SipUri
 
 PARAM: Final = "st"
 STEP: Final = 4
+ANSWERED: Final = "sba"
+_ANSWERED: Final = re.compile(r";sba=([1-3])")
 _TOKENS: Final = re.compile(rb";st=([A-Za-z0-9_-]{20,1200})")
 _MARK: Final = b";st="
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
@@ -49,10 +56,10 @@ class Mask(NamedTuple):
     far_to: str
     is_back: bool = False
 
-    def number(self, number: int, method: str) -> int:
-        """The number that the provider sees. An ACK has that of its INVITE, of which the first one is known."""
-        is_first = number == self.base + 1
-        return STEP * (number - self.base) + (self.answers if method == "ACK" and is_first else 0)
+    def number(self, number: int, method: str, answered: int = 0) -> int:
+        """The number that the provider sees. An ACK has that of its INVITE. `answered`: what its Request-URI says."""
+        answers = self.answers if number == self.base + 1 else answered
+        return STEP * (number - self.base) + (answers if method == "ACK" else 0)
 
 
 def answers_in(number: int) -> int:
@@ -66,20 +73,27 @@ def make_token(key: bytes, mask: Mask, call_id: str, tag: str) -> str:
     return b2a_base64(octets, newline=False).translate(_TO_URL, b"=").decode()
 
 
-def mask_in(key: bytes, request: Message) -> tuple[Mask, str] | None:
-    """Return the mask that the Route of a request (untrusted) bears, and its token; None if there is none."""
-    head = request.raw[: request.headers_end]
-    if _MARK not in head or Header.ROUTE not in request.numbers:
+def mask_in(key: bytes, request: Message, owns: Callable[[SipUri], bool]) -> tuple[Mask, str] | None:
+    """Return the mask that our Route of a request (untrusted) bears, and its token; None if there is none.
+
+    Of several values of ours in a row, the last one counts, as of seals: behind another proxy they are of another pass.
+    """
+    if _MARK not in request.raw[: request.headers_end] or Header.ROUTE not in request.numbers:
         return None
-    for token in _TOKENS.findall(head):
-        for tag, is_back in ((request.from_tag, False), (request.to_tag, True)):
-            if tag and (mask := _opened(key, token, request.call_id, tag)):
-                return mask._replace(is_back=is_back), token.decode()
+    token = ""
+    for value in request.values(Header.ROUTE):
+        uri = uri_of(value[1:-1] if value[:1] == "<" and value[-1:] == ">" else value)
+        if not owns(uri):
+            break
+        token = uri.param(PARAM) or token
+    for tag, is_back in ((request.from_tag, False), (request.to_tag, True)):
+        if tag and token and (mask := _opened(key, token.encode(), request.call_id, tag)):
+            return mask._replace(is_back=is_back), token
     return None
 
 
-def masked(raw: bytes, mask: Mask) -> bytes:
-    """Return the request as the other side is to see it."""
+def masked(raw: bytes, mask: Mask, uri: str) -> bytes:
+    """Return the request as the other side is to see it. `uri`: the Request-URI with which it came."""
     request = parse_message(raw)
     lines = [
         (Header.FROM, _renamed(request, Header.FROM, mask.near_to if mask.is_back else mask.far_from)),
@@ -87,7 +101,9 @@ def masked(raw: bytes, mask: Mask) -> bytes:
     ]
     if not mask.is_back:
         number, method = request.cseq
-        lines.append((Header.CSEQ, b"%d %s" % (mask.number(number, method), method.encode())))
+        said = _ANSWERED.search(uri)
+        number = mask.number(number, method, int(said[1]) if said else 0)
+        lines.append((Header.CSEQ, b"%d %s" % (number, method.encode())))
     raw = _with_lines(request, lines)
     return raw if mask.is_back or request.method != "PRACK" else _with_number_in_rack(raw, mask)
 
@@ -118,9 +134,17 @@ def _with_new_token(key: bytes, sent: Message, raw: bytes) -> bytes:
     return raw
 
 
+def without_answers(uri: str) -> str:
+    """Return the Request-URI of a phone as the provider wrote it in its Contact."""
+    return _ANSWERED.sub("", uri)
+
+
 def unmasked(raw: bytes, request: Message) -> bytes:
     """Return the response `raw` as an answer to the `request` as it came."""
     response = parse_message(raw)
+    answers = answers_in(response.cseq[0]) if response.cseq[0] != request.cseq[0] else 0
+    if answers and request.to_tag and request.method == "INVITE" and 200 <= response.status < 300:
+        response = _with_answers(response, answers)
     to = request.value(Header.TO) or b""
     if response.to_tag and not request.to_tag:
         to += b";tag=" + response.to_tag.encode("utf-8", "surrogateescape")
@@ -130,6 +154,16 @@ def unmasked(raw: bytes, request: Message) -> bytes:
         (Header.CSEQ, request.value(Header.CSEQ) or b""),
     ]
     return _with_lines(response, values)
+
+
+def _with_answers(response: Message, answers: int) -> Message:
+    """With a Contact that tells how many challenges were answered."""
+    value = response.get(Header.CONTACT)
+    if not value or "<" not in value:
+        return response
+    address = NameAddr.parse(value)
+    value = str(address._replace(uri=f"{without_answers(address.uri)};{ANSWERED}={answers}"))
+    return parse_message(_with_lines(response, [(Header.CONTACT, value.encode("utf-8", "surrogateescape"))]))
 
 
 def differs(response: Message, request: Message) -> bool:

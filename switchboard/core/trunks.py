@@ -115,7 +115,7 @@ class Trunks:
     def mask_of(self, incoming: IncomingRequest, target: Target, user: str) -> Masked | None:
         """Return what a request is to look like at the other side: of a call by a trunk. `user`: who has proved it."""
         request = incoming.message
-        if found := mask_in(self._key, request):
+        if found := mask_in(self._key, request, incoming.own.owns):
             mask, token = found
             return Masked(mask, f";{MASK}={token}")
         trunk = self.by_name.get(target.trunk)
@@ -130,7 +130,7 @@ class Trunks:
 
         Within a dialog the phone names the address: nobody else is to learn what proves our password.
         """
-        found = mask_in(self._key, incoming.message)
+        found = mask_in(self._key, incoming.message, incoming.own.owns)
         if found is None:
             return self.by_name.get(target.trunk)
         trunk = None if found[0].is_back else self.by_name.get(found[0].trunk)

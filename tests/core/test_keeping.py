@@ -136,6 +136,17 @@ def test_a_phone_that_refuses_late_changes_nothing(board: Board) -> None:
     assert (board.statuses(), board.delegated) == ([], [])
 
 
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_only_where_texts_are_kept_they_are_the_references(is_kept: bool) -> None:
+    board = Board(keeps_messages=is_kept, native=True, fragile=False)
+    board.bind("lukas", "sip:lukas@10.0.0.11")
+    sent = leave(board)
+    board.receive(response(sent[0].message, 200), LENKA)
+    assert board.statuses() == [200]
+    if board.core.engine is not None:
+        assert board.core.stats()["plain"] == (0 if is_kept else 2)
+
+
 def test_credentials_and_doubtful_identities_stay_here() -> None:
     board = make_board(keeps_messages=True)
     board.bind("lenka", CONTACT)

@@ -155,6 +155,26 @@ def test_a_bye_that_is_challenged_is_answered(board: Board) -> None:
     assert only(board.answers()).message.cseq == (8, "BYE")
 
 
+def test_a_re_invite_that_is_challenged_is_acknowledged_by_its_number(board: Board) -> None:
+    _, accepted = answered(board)
+    raw = within("INVITE", accepted, 8).replace(
+        b"CSeq:", f"Contact: <sip:lukas@{LUKAS[0]}>\r\nCSeq:".encode()
+    )
+    board.receive(raw, LUKAS)
+    again = challenged(board, only(board.sent()), "n2")
+    assert again.message.cseq == (9, "INVITE")
+    board.answers()
+    board.receive(response(again.message, 200, tag="far", lines=(CONTACT,)), PROVIDER)
+    contact = only(board.answers()).message.get("contact") or ""
+    raw = within("ACK", accepted, 8).replace(b"ACK sip:900@10.9.0.1", f"ACK {contact[1:-1]}".encode())
+    board.receive(raw, LUKAS)
+    ack = only(board.sent())
+    assert (ack.to, ack.message.cseq, ack.message.uri) == (PROVIDER, (9, "ACK"), "sip:900@10.9.0.1")
+    raw = within("BYE", accepted, 9).replace(b"BYE sip:900@10.9.0.1", f"BYE {contact[1:-1]}".encode())
+    board.receive(raw, LUKAS)
+    assert only(board.sent()).message.cseq == (12, "BYE")
+
+
 def test_a_bye_of_the_provider_is_led_back(board: Board) -> None:
     invite, _ = answered(board)
     sides = invite.message

@@ -1,5 +1,6 @@
 """Debian's rtpengine as users run it, without its kernel module; and the voice of fake phones."""
 
+import random
 import re
 import shutil
 import signal
@@ -19,6 +20,8 @@ from switchboard.media.bencode import decode, encode
 HOST = "127.0.0.1"
 END_S = 10.0
 PACKETS = 25
+RANGE = (33_000, 60_000)
+SURELY_FREE = 40
 _PORT = re.compile(rb"m=audio ([0-9]+) ")
 _HOST = re.compile(rb"c=IN IP[46] ([0-9a-fA-F:.]+)")
 
@@ -173,11 +176,11 @@ def talk(one: Ear, to: bytes, other: Ear, back: bytes, word: str = "hello") -> N
 
 
 def _free_range(ports: int) -> int:
-    """The first of so many ports that nobody uses."""
+    """The first of so many ports, of which at least the first ones are free; an engine passes over others."""
     while True:
-        first = free_port(HOST) & ~1
+        first = random.randrange(RANGE[0], RANGE[1] - ports, 2)
         try:
-            for port in range(first, first + ports):
+            for port in range(first, first + min(ports, SURELY_FREE)):
                 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
                     probe.bind((HOST, port))
         except OSError:

@@ -1,6 +1,7 @@
 """A provider: Debian's Kamailio as a digest registrar that challenges calls, and is busy or forgetful when told."""
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -75,14 +76,15 @@ request_route {{
         exit;
     }}
     consume_credentials();
-    $du = "sip:{outside}:{outside_port}";
+    if (!lookup("location")) $du = "sip:{outside}:{outside_port}";
     t_relay();
 }}
 """
 
 
 class Provider:
-    """Runs inside the `with` block at `host`:`port`. `outside`: address and port of the one phone that it leads to.
+    """Runs inside the `with` block at `host`:`port`. `outside`: address and port of the phone that it leads to, unless
+    a number is of somebody who has registered. `enter`: makes its command one for another network.
 
     `least_s`, `most_s`: of a registration. `nonce_s`: how long a nonce lasts.
     """
@@ -98,9 +100,12 @@ class Provider:
         nonce_s: int = 300,
         algorithm: str = "",
         busy: bool = False,
+        port: int = 0,
+        enter: Callable[..., list[str]] | None = None,
     ) -> None:
         require_tools("kamailio")
-        self.host, self.port = host, free_port(host)
+        self.host, self.port = host, port or free_port(host)
+        self._enter = enter or _here
         self._directory = directory
         self._words = {
             "outside": outside[0],
@@ -140,7 +145,7 @@ class Provider:
             "-Y", str(self._directory),
         ]  # fmt: skip
         with self._log_path.open("ab") as output:
-            self._process = subprocess.Popen(command, stdout=output, stderr=output)
+            self._process = subprocess.Popen(self._enter(*command), stdout=output, stderr=output)
 
     def stop(self) -> None:
         """End it."""
@@ -165,3 +170,7 @@ class Provider:
     @property
     def _log_path(self) -> Path:
         return self._directory / f"provider-{self.port}.log"
+
+
+def _here(*words: str) -> list[str]:
+    return list(words)

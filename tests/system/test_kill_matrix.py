@@ -5,9 +5,10 @@ from functools import partial
 
 import pytest
 from system.access import Transport
+from system.media_engine import RtpEngine
 
 from bench.blow import EVERYTHING, Way, all_workers
-from bench.killmatrix import FAST_CALLS, FAST_LOAD_S, FAST_RATE, FAST_WAYS, RATE_ON_STREAMS
+from bench.killmatrix import FAST_CALLS, FAST_LOAD_S, FAST_RATE, FAST_WAYS, RATE_ON_STREAMS, RELAYED_PORTS
 from bench.ours import PARENT, Ours
 from bench.session import Session
 from switchboard.settings.hosts import LATE, Component
@@ -42,6 +43,21 @@ def test_nothing_is_lost(ours: Ours, session: Session, target: str, way: Way) ->
     event = session.happen(target, way)
     assert event.blemishes == [], "\n".join(event.why)
     assert len(event.away_s) == len(ours.workers_of(target))
+
+
+@pytest.fixture(scope="module")
+def relayed() -> Iterator[Session]:
+    """A session in which rtpengine relays the media of all calls."""
+    with RtpEngine(RELAYED_PORTS) as engine:
+        ours = Ours(ROUTERS, engine=engine.url)
+        with Session(ours, FAST_CALLS, RATE_ON_STREAMS, FAST_LOAD_S) as running:
+            yield running
+
+
+@pytest.mark.parametrize("target", ["router.0", EVERYTHING])
+def test_nothing_is_lost_while_media_is_relayed(relayed: Session, target: str) -> None:
+    event = relayed.happen(target, Way.KILL)
+    assert event.blemishes == [], "\n".join(event.why)
 
 
 @pytest.fixture(scope="module")
