@@ -25,7 +25,6 @@ from switchboard.bus.peer import Peer as BusPeer
 from switchboard.bus.tap import Tap
 from switchboard.codec import list_head, pack
 from switchboard.core.authorization import Admission
-from switchboard.core.call_plan import Planner
 from switchboard.core.commands import Delegated, Dialled
 from switchboard.core.delegation import Either, EventPolicy
 from switchboard.core.dialog_seal import DialogSeals
@@ -36,6 +35,7 @@ from switchboard.core.held_calls import HeldCalls, is_set_of_routers, pack_sums
 from switchboard.core.limits import Caps
 from switchboard.core.loop_detection import Branches
 from switchboard.core.overload import read_stamp
+from switchboard.core.planner import Planner
 from switchboard.core.qualifying import Qualifier, share_of, told_reach, told_silent
 from switchboard.core.router_core import RouterCore
 from switchboard.core.star_codes import StarCodes
