@@ -15,6 +15,7 @@ from switchboard.core.call_plan import Callee, Plan
 from switchboard.core.commands import Lookup
 from switchboard.core.dial_plan import DialPlan, Lead, Step
 from switchboard.core.place import address_named, transport_of
+from switchboard.core.trunks import PARAM as TRUNK
 from switchboard.registrar.listing import Wanted, read_pages
 from switchboard.settings.ask import ask_registrar
 from switchboard.settings.model import Settings
@@ -134,8 +135,11 @@ def _called(settings: Settings, callee: Callee, registrar: _Registrar) -> list[s
 
 
 def _ways(uri: str, settings: Settings) -> list[str]:
-    hops = _hops(parse_uri(uri), settings)
-    return [f"{uri} to {hop}" for hop in hops] or [f"{uri}, but its name leads nowhere"]
+    parsed = parse_uri(uri)
+    trunk = parsed.param(TRUNK)
+    uri, by = (str(parsed.without_params(TRUNK)), f" by trunk {trunk}") if trunk else (uri, "")
+    hops = _hops(parsed, settings)
+    return [f"{uri} to {hop}{by}" for hop in hops] or [f"{uri}, but its name leads nowhere"]
 
 
 def _hops(uri: SipUri, settings: Settings) -> list[str]:
