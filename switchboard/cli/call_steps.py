@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 from urllib.parse import unquote
 
-from switchboard.core.call_plan import Callee, Forward, Plan, Planner, Stage
+from switchboard.core.call_plan import Callee, Forward, Plan, Stage
 from switchboard.core.call_rules import Group, UserRules
 from switchboard.core.dial_plan import DialPlan, Step
 from switchboard.core.domains import OwnDomains
+from switchboard.core.planner import Planner
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
 

@@ -16,11 +16,14 @@ from switchboard.core.star_codes import StarCodes
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.transactions import TransactionLayer
 from switchboard.sip.flow import UDP, Flow
+from switchboard.sip.message import Message
 from switchboard.sip.respond import Hop
 from switchboard.sip.stateless import StatelessAnswers
 
 _new = tuple.__new__
 T = TypeVar("T")
+EndLate = Callable[[Message, bool, ProxyEffects], None]
+"""What is done with a 2xx that came too late, and whether it came for the first time (`late_answers.py`)."""
 OnResolved = Callable[[Sequence[NextHop], ProxyEffects], None]
 
 
@@ -51,7 +54,7 @@ class Environment:
     """
 
     __slots__ = (
-        "admission", "answers", "asserted_domain", "branches", "caps", "diverts", "incarnation", "large",
+        "admission", "answers", "asserted_domain", "branches", "caps", "diverts", "end_late", "incarnation", "large",
         "layer", "max_forks", "next_hops", "numbers", "policy", "port", "recurse", "relays", "source_address",
         "star_codes", "tcp_above", "unconfirmed", "waiting",
     )  # fmt: skip
@@ -90,6 +93,7 @@ class Environment:
         self.relays = relays
         self.diverts = diverts
         self.large: LargeWays
+        self.end_late: EndLate
         self.next_hops = NextHops()
         self.answers = admission.authenticator.answers if admission else StatelessAnswers()
         self.unconfirmed = Unconfirmed(layer.values.lifetime)

@@ -18,6 +18,7 @@ from switchboard.core.forwarding import LARGEST_SENT, Plan, compose, plan
 from switchboard.core.hanging_up import cancel_invite, hang_up, note_end
 from switchboard.core.keeping import delegated
 from switchboard.core.large_requests import LargeRequests
+from switchboard.core.late_answers import end_late
 from switchboard.core.limits import check_passed, send_away
 from switchboard.core.own_requests import OwnRequest, OwnRequests, is_of_our_own
 from switchboard.core.preprocess import Routing, preprocess
@@ -51,6 +52,7 @@ class Proxy:
     def __init__(self, env: Environment) -> None:
         self.env = env
         env.large = LargeRequests(env, env.tcp_above)
+        env.end_late = partial(end_late, env)
         if env.relays is not None:
             env.relays.end = partial(end_dialog, env)
         self.own_requests = OwnRequests(env)

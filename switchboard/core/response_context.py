@@ -34,7 +34,7 @@ from switchboard.core.large_requests import unmoved
 from switchboard.core.preprocess import Routing, unproved_lines
 from switchboard.core.record_route import answering_target, lead_to_callee, makes_dialog, target_answering
 from switchboard.core.request import IncomingRequest
-from switchboard.core.server_transaction import ServerTransaction
+from switchboard.core.server_transaction import InviteServerTransaction, ServerTransaction
 from switchboard.core.stages import Stages
 from switchboard.core.target import Target
 from switchboard.core.targets import is_kept, redirected_targets
@@ -42,7 +42,7 @@ from switchboard.core.trunk_masks import differs, unmasked
 from switchboard.core.waiting_targets import WaitingTargets
 from switchboard.sip.flow import Flow
 from switchboard.sip.headers import Header
-from switchboard.sip.message import Message
+from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import build_response
 from switchboard.sip.splice import strip_top_via, without_lines
 
@@ -290,8 +290,13 @@ class ResponseContext(Forks):
             self._keeping = ARRIVED
             self._hand_over(200, effects)
             return
-        if response.to_tag not in self._answers:
-            self._answers.add(response.to_tag)
+        is_first = response.to_tag not in self._answers
+        self._answers.add(response.to_tag)
+        server = self.server
+        if self._stages and isinstance(server, InviteServerTransaction) and server.has_failed:
+            self._env.end_late(parse_message(self._as_passed_back(response, branch)), is_first, effects)
+            return
+        if is_first:
             note_success(self._received, self.server.age_s(effects.now), response, effects)
         if self._received.begins_call:  # a repeated one, too: its ACK was lost
             target = answering_target(response, branch.plan.target)
@@ -407,7 +412,11 @@ class ResponseContext(Forks):
         self.server.respond(status, raw, effects)
 
     def _relay(self, response: Message, effects: ProxyEffects, branch: Branch | None = None) -> None:
-        """Pass a response back (§16.7 steps 3, 8 and 9). `branch`: on which a dialog may have been made."""
+        """Pass a response back. `branch`: on which a dialog may have been made."""
+        self.server.respond(response.status, self._as_passed_back(response, branch), effects)
+
+    def _as_passed_back(self, response: Message, branch: Branch | None) -> bytes:
+        """The response as the caller gets it (§16.7 steps 3, 8 and 9)."""
         policy = self._env.policy
         flow = branch.client.flow if branch is not None and branch.client is not None else None
         if flow is not None and (lines := unproved_lines(response)) and policy.is_doubted(flow.host):
@@ -418,7 +427,7 @@ class ResponseContext(Forks):
             raw = lead_to_callee(raw, response, self._received, branch.plan.target, flow, policy.seals)
         if policy.trunks is not None and differs(response, self._received.message):
             raw = unmasked(raw, self._received.message)
-        self.server.respond(response.status, raw, effects)
+        return raw
 
     def _note_ringing(self, status: int, effects: ProxyEffects) -> None:
         if status in _RINGING and not self._rang:

@@ -142,6 +142,11 @@ class InviteServerTransaction(ServerTransaction):
             elif status >= 300:
                 self._complete(effects, not is_first)
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether its client has heard a failure; not known any more of one that is over."""
+        return self.state in (_COMPLETED, _CONFIRMED)
+
     def acknowledge(self, effects: TransactionEffects) -> bool:
         """Take an ACK; False if it does not belong to this transaction (the ACK for a 2xx, §13.2.2.4)."""
         if self.state == _COMPLETED:

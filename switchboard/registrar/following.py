@@ -46,6 +46,7 @@ class Following:
         self._follower = make(self.registrar)
         self._snapshots = 0  # of former followers
         self._silence = Silence()
+        self._heard: set[int] = set()
         self._unconfirmed: dict[
             str, tuple[int, float]
         ] = {}  # who has told it, and until when; the oldest first
@@ -56,7 +57,8 @@ class Following:
 
     @property
     def is_current(self) -> bool:
-        return self._follower.is_current
+        """Also whether it hears all of the others."""
+        return self._follower.is_current and len(self._heard) == len(self._order)
 
     def is_fresh(self, now: float) -> bool:
         return self._follower.is_fresh(now)
@@ -92,7 +94,9 @@ class Following:
                 self._unconfirmed.setdefault(user, (teller, now + CONFIRMED_S))
 
     def told(self, number: int, now: float) -> None:
-        if registrar_of(number) == self.registrar:
+        teller = registrar_of(number)
+        self._heard.add(teller)
+        if teller == self.registrar:
             self._silence.heard(now)
             self._follower.told(number, now)
 

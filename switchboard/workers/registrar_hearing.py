@@ -57,10 +57,11 @@ class Hearing:
         return [endpoints.publisher("registrar", each) for each in self._registrars]
 
     def opened(self, sockets: Sequence[zmq.Socket[bytes]]) -> None:
-        """Choose what to hear there: of all their own changes, of the followed one all of its `location.*`."""
+        """Choose what to hear there: of all their own changes and numbers, of the followed one what it has learned."""
         self._sockets = dict(zip(self._registrars, sockets, strict=True))
         for each in sockets:
-            each.subscribe(CHANGED)
+            for subject in ("location.changed", "location.number"):
+                each.subscribe(frames.head(subject))
         self._choose(zmq.SUBSCRIBE)
 
     def follow(self, registrar: int) -> None:
@@ -71,5 +72,5 @@ class Hearing:
 
     def _choose(self, option: int) -> None:
         if self._sockets:
-            for subject in ("location.learned", "location.number", "location.clock"):
+            for subject in ("location.learned", "location.clock"):
                 self._sockets[self._followed].set(option, frames.head(subject))

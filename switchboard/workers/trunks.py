@@ -52,9 +52,15 @@ class TrunksService(Actor):
 
     def receive(self, subject: str, body: Any, now: float) -> None:
         """Take what became of REGISTERs."""
-        if subject != "request.answered":
-            self._bad_casts += 1
-            return
+        match subject, body:
+            case "router.restarted", [int(router)]:
+                self._miss(self._requester.take_lost(router))
+                return
+            case "request.answered", _:
+                pass
+            case _:
+                self._bad_casts += 1
+                return
         for answer in self._requester.take(body):
             trunk = self._trunks.get(answer.token.decode("utf-8", "replace"))
             if trunk is not None and trunk.take(answer.status, answer.raw, self._clock.at()):
@@ -71,6 +77,13 @@ class TrunksService(Actor):
             return trunk is not None
         raise LookupError(question)
 
+    def _miss(self, tokens: list[bytes]) -> None:
+        """No router will say what became of these REGISTERs."""
+        for token in tokens:
+            if trunk := self._trunks.get(token.decode()):
+                trunk.miss(self._clock.at())
+                self._next_look = 0.0
+
     def next_deadline(self) -> float:
         """The next REGISTER, or answer that is missed."""
         due = self._requester.next_deadline()
@@ -80,9 +93,7 @@ class TrunksService(Actor):
         """Register those whose time has come."""
         self._clock.look()
         at = self._clock.at()
-        for token in self._requester.take_unheard(now):
-            if trunk := self._trunks.get(token.decode()):
-                trunk.miss(at)
+        self._miss(self._requester.take_unheard(now))
         for trunk in self._trunks.values():
             if trunk.is_due(at):
                 self._register(trunk, now)

@@ -476,6 +476,30 @@ class TestGroups:
         assert methods(board) == [("CANCEL", LENKA), ("CANCEL", LUKAS), ("CANCEL", PETER)]
         assert board.statuses() == [100, 180, 180, 180, 480]
 
+    def test_who_answers_when_the_call_has_failed_is_told_at_once(self) -> None:
+        board = board_with({}, self.office(members=("lenka",)))
+        (sent,) = call(board, self.OFFICE)
+        answer(board, sent, 180)
+        board.advance(10.1)
+        assert methods(board) == [("CANCEL", LENKA)]
+        assert board.statuses() == [100, 180, 480]
+        late = response(sent.message, 200, lines=("Contact: <sip:lenka@10.0.0.12:5060>",))
+        board.receive(late, LENKA)
+        ack, bye = board.sent()
+        assert [(each.message.method, each.to) for each in (ack, bye)] == [("ACK", LENKA), ("BYE", LENKA)]
+        assert (ack.message.to_tag, bye.message.to_tag, bye.message.uri) == (
+            "to-1",
+            "to-1",
+            "sip:lenka@10.0.0.12:5060",
+        )
+        assert ack.message.cseq[0] == sent.message.cseq[0] == bye.message.cseq[0] - 1
+        assert not bye.message.all("route")
+        board.receive(late, LENKA)
+        assert methods(board) == [("ACK", LENKA)]
+        board.receive(response(bye.message, 200), LENKA)
+        assert board.statuses() == []
+        assert [event.kind for event in board.events if event.kind == "answered"] == []
+
     def test_then(self) -> None:
         board = board_with({}, self.office(then="peter", members=("lenka", "lukas")))
         sent = call(board, self.OFFICE)

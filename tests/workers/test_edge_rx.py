@@ -1,10 +1,12 @@
 """The read side of the edge over real UDP and ZeroMQ; its loop runs in this process."""
 
+import re
 import select
 import socket
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -112,17 +114,19 @@ class Edge:
         return found
 
 
-@pytest.fixture
-def edge() -> Iterator[Edge]:
+@contextmanager
+def open_edge(**more: Any) -> Iterator[Edge]:
+    """With two routers; `more` settings."""
     context = OwningContext()
     sockets = bind_sockets("", 0)
     phone = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     phone.bind(("127.0.0.1", 0))
     with tempfile.TemporaryDirectory(prefix="sb") as directory:
-        settings = Settings(data_dir=Path(directory), routers=2, domains=("switchboard.test",))
+        settings = Settings(data_dir=Path(directory), routers=2, domains=("switchboard.test",), **more)
         settings.run_dir.mkdir()
         endpoints = Endpoints(settings.run_dir)
-        peers = [("router", 0), ("router", 1), ("registrar", 0), ("edge-tx", 0)]
+        registrars = [("registrar", number) for number in range(settings.registrars)]
+        peers = [("router", 0), ("router", 1), *registrars, ("edge-tx", 0)]
         inboxes = {
             f"{name}.{number}": bind_inbox(context, endpoints.inbox(name, number)) for name, number in peers
         }
@@ -131,6 +135,12 @@ def edge() -> Iterator[Edge]:
         context.destroy(linger=0)
     for sock in (*sockets, phone):
         sock.close()
+
+
+@pytest.fixture
+def edge() -> Iterator[Edge]:
+    with open_edge() as edge:
+        yield edge
 
 
 def flow(edge: Edge, local: str) -> bytes:
@@ -433,3 +443,42 @@ def test_beats_are_counted_for_routers_that_there_are(edge: Edge) -> None:
     for each in odd:
         edge.service.receive("router.beat", each, time.monotonic())
     assert edge.service.stats()["bad_items"] == len(odd)
+
+
+@pytest.fixture
+def shared() -> Iterator[Edge]:
+    """Of a switchboard with two registrars."""
+    with open_edge(registrars=2, location="redis://127.0.0.1:1") as edge:
+        yield edge
+
+
+def register_of(user: int) -> bytes:
+    return re.sub(rb"To: <[^>]*>", b"To: <sip:%d@h>" % user, request("REGISTER", "sip:switchboard.test"))
+
+
+def test_of_two_registrars_each_gets_its_users_and_those_of_one_that_is_away(shared: Edge) -> None:
+    service, raws = shared.service, [register_of(user) for user in range(20)]
+    for raw in raws:
+        service._ingress.take(raw, udp("127.0.0.1", 5060, "127.0.0.1"), time.monotonic())
+    first, second = (outbox.waiting for outbox in service._registers)
+    assert (first + second, first > 0, second > 0) == (20, True, True)
+    service._dispatcher.let_register([0])
+    service._let_others_register(1)
+    assert [outbox.waiting for outbox in service._registers] == [20, 0]
+    shared.serve_until_taken(0)
+    found = shared.datagrams("registrar.0", 20)
+    assert sorted(raw for _, _, raw in found) == sorted(raws)
+
+
+def test_beats_of_registrars_decide_who_has_users(shared: Edge) -> None:
+    service = shared.service
+    for body in ([0, True], [1, False]):
+        service.receive("registrar.beat", body, time.monotonic())
+    service.handle_timer(time.monotonic())
+    assert set(service._dispatcher.registrar_table) == {0}
+    assert service.stats()["registrars_away"] == 1
+    assert [note for note in service.notes() if "registrar.1 cannot write" in note]
+    for odd in ([2, True], [0, 1], None):
+        service.receive("registrar.beat", odd, time.monotonic())
+    assert service.stats()["bad_items"] == 3
+    assert {each.name for each in service.peers()} >= {"registrar.0", "registrar.1"}

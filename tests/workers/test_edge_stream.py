@@ -1,5 +1,6 @@
 """Connections over real TCP and ZeroMQ; the worker's loop runs in this process, its keeper in a thread."""
 
+import re
 import socket
 import tempfile
 import time
@@ -66,7 +67,8 @@ class Edge:
         self.keeper = KeeperThread(self.settings.run_dir / NAME, transport=transport)
         self.context = OwningContext()
         self.endpoints = Endpoints(self.settings.run_dir)
-        peers = [("router", 0), ("router", 1), ("registrar", 0)]
+        registrars = [("registrar", number) for number in range(self.settings.registrars)]
+        peers = [("router", 0), ("router", 1), *registrars]
         self.inboxes: dict[str, zmq.Socket[bytes]] = {
             f"{name}.{number}": bind_inbox(self.context, self.endpoints.inbox(name, number))
             for name, number in peers
@@ -608,3 +610,50 @@ def test_of_those_that_are_dialled_at_one_host_the_oldest_gives_way(
         return body if subject == "sip.undeliverable" else None
 
     assert edge.serve_until(told) == [[flows[0], forwarded(router=1)]]
+
+
+@pytest.fixture(params=["compiled", "reference"])
+def shared(request: pytest.FixtureRequest) -> Iterator[Edge]:
+    """Of a switchboard with two registrars."""
+    with tempfile.TemporaryDirectory(prefix="sb") as directory:
+        edge = Edge(
+            Path(directory),
+            is_compiled=request.param == "compiled",
+            registrars=2,
+            location="redis://127.0.0.1:1",
+        )
+        yield edge
+        edge.close()
+
+
+def test_what_a_registrar_has_not_taken_goes_to_the_other_one(shared: Edge) -> None:
+    """A phone does not send it again; what was taken stays where it was."""
+    shared.take_all()
+    phone = shared.connect()
+    raws = [
+        re.sub(rb"To: <[^>]*>", b"To: <sip:%d@h>" % user, request("REGISTER", call_id=f"c{user}"))
+        for user in range(20)
+    ]
+    phone.sendall(b"".join(raws))
+    shared.serve_until(lambda: sum(each.put_count for each in shared.service._registers) == 20)
+    first, second = (each.put_count for each in shared.service._registers)
+    assert (first > 0, second > 0) == (True, True)
+    shared.items(20)
+    shared.service._dispatcher.let_register([0])
+    shared.service._let_others_register(1)
+    handed_on = [raw for _, _, raw in shared.items(second)]
+    assert set(handed_on) < set(raws)
+    shared.take_all()
+
+
+def test_both_registrars_hear_of_a_connection_that_ends(shared: Edge) -> None:
+    phone = shared.connect()
+    phone.sendall(request("REGISTER"))
+    ((flow, _, _),) = shared.items()
+    shared.take_all()
+    shared.send(flow, response().replace(b"OPTIONS", b"REGISTER"))
+    shared.serve_until(lambda: shared.service.stats()["messages.out"] == 1)
+    phone.close()
+    inboxes = [shared.inboxes[name] for name in ("registrar.0", "registrar.1")]
+    shared.serve_until(lambda: all(each.poll(0) for each in inboxes))
+    assert [next_frame(each) for each in inboxes] == 2 * [("connection.closed", [[flow]])]
