@@ -101,6 +101,12 @@ def test_a_call_out_is_proved_and_ended_by_both_sides(office: Office) -> None:
     hang_up(call.callee, call.caller)
 
 
+def test_the_dial_plan_names_the_trunk(office: Office) -> None:
+    told = json.loads(office.board.cli("dialplan", "try", "0905123456", "--json").stdout)
+    uri = f"sip:+421905123456@{office.provider.place};user=phone"
+    assert told["requests"] == [f"INVITE {uri} to {office.provider.place} over UDP by trunk provider"]
+
+
 def test_a_call_in_goes_to_whose_number_it_is(office: Office) -> None:
     office.wait_registered()
     call = call_in(office)
