@@ -11,6 +11,7 @@ from switchboard.auth.digest import SHA256, Credentials, challenge, make_ha1
 from switchboard.core.call_rules import StaticRules, UserRules
 from switchboard.core.dial_plan import DialPlan, Rule, pattern_of
 from switchboard.core.domains import parse_networks
+from switchboard.core.e164 import normal_form, same
 from switchboard.core.trunks import ASSERTED, NONE, Trunk, Trunks, token_of
 from switchboard.sip.message import Message
 
@@ -30,11 +31,13 @@ TOKEN = f"sip:{token_of(KEY, 'p')}@10.0.0.1:5060"
 CONTACT = "Contact: <sip:900@10.9.0.1>"
 
 
-def board_with(trunk: Trunk = TRUNK, password: str = PASSWORD, **more: object) -> Board:
+def board_with(trunk: Trunk = TRUNK, password: str = PASSWORD, country: str = "", **more: object) -> Board:
     ways = ("sip:10.9.0.1;trunk=p", "sip:10.9.0.2;trunk=q")
     plan = DialPlan((Rule("out", pattern_of("0*"), 1, "+421", ways),))
     board = Board(dial_plan=plan, **more)  # type: ignore[arg-type]
-    made = Trunks(KEY, {"p": trunk, "q": SPARE}, lambda _: password)
+    made = Trunks(
+        KEY, {"p": trunk, "q": SPARE}, lambda _: password, normal_form(country) if country else same
+    )
     board.trunks = made
     board.__post_init__()
     board.bind("lukas", "sip:lukas@10.0.0.1:5060".replace("10.0.0.1", LUKAS[0]))
@@ -319,6 +322,14 @@ def test_a_call_of_the_provider_goes_to_whose_number_it_is(board: Board) -> None
 def test_the_number_may_be_the_request_uri(board: Board) -> None:
     call_in(board, "sip:+4212555@10.0.0.1", to="sip:anybody@10.0.0.1")
     assert only(board.sent()).message.uri == f"sip:lukas@{LUKAS[0]}:5060"
+
+
+def test_a_number_is_found_in_any_form() -> None:
+    board = board_with(replace(TRUNK, numbers={"+421255500101": "lenka"}), country="SK")
+    for number in ("+421255500101", "421255500101", "0255500101", "00421255500101"):
+        call_in(board, to=f"sip:{number}@voip.example")
+        assert only(board.sent()).message.uri == f"sip:lenka@{LENKA[0]}:5060"
+        board = board_with(replace(TRUNK, numbers={"0255500101": "lenka"}), country="SK")
 
 
 def test_another_number_is_nobodys() -> None:

@@ -34,7 +34,7 @@ def test_a_trunk(monkeypatch: pytest.MonkeyPatch) -> None:
         "voip.example",
         "481",
     )
-    assert trunk.numbers == {"4212555": "lenka", "*": "front"}
+    assert trunk.numbers == {"+4212555": "lenka", "*": "front"}
     assert [trunk.identity_of(user) for user in ("lenka", "lukas")] == [
         "sip:+42125551@voip.example",
         "sip:+4212555@voip.example",
