@@ -15,7 +15,6 @@ from switchboard.auth.authenticator import Authenticator, Trusted
 from switchboard.auth.failures import Failures
 from switchboard.codec import list_head, pack, unpack
 from switchboard.core.authorization import Admission
-from switchboard.core.call_plan import Planner
 from switchboard.core.call_rules import CallRules
 from switchboard.core.commands import CallEvent, Delegated, Dialled, Led, Lookup, NextHop
 from switchboard.core.delegation import EventPolicy
@@ -26,8 +25,9 @@ from switchboard.core.environment import Environment
 from switchboard.core.limits import Caps
 from switchboard.core.loop_detection import Branches
 from switchboard.core.place import address_named
+from switchboard.core.planner import Planner
 from switchboard.core.proxy import Proxy
-from switchboard.core.relaying import Relays
+from switchboard.core.relays import Relays
 from switchboard.core.router_core import Effects, RouterCore, Run
 from switchboard.core.star_codes import StarCodes
 from switchboard.core.targets import TargetPolicy

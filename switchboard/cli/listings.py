@@ -150,7 +150,10 @@ JOURNAL = "journal.0"
 RECORDS_A_STEP = 1000
 RECORDS = 20
 CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV, for a spreadsheet.")]
-CallerOption = Annotated[str, typer.Option("--user", help="Whose caller or callee has this in its address.")]
+CallerOption = Annotated[
+    str,
+    typer.Option("--user", help="Whose caller or callee has this in its address, or who was forwarded to."),
+]
 OutcomeOption = Annotated[Outcome | None, typer.Option("--outcome", help="That ended so.")]
 SinceOption = Annotated[str, typer.Option("--since", metavar="DAY", help="That began on this day or later.")]
 UntilOption = Annotated[str, typer.Option("--until", metavar="DAY", help="That began on this day or before.")]

@@ -21,6 +21,7 @@ from switchboard.console.watch import RegisteredPhone, phones_of, registered_pho
 from switchboard.settings.ask import ask_registrar
 from switchboard.settings.model import Settings
 from switchboard.storage.unusable import NotWritten
+from switchboard.survey.messages import Waiting, texts_waiting
 
 ANSWER_S = 2.0
 USER = re.compile(r"[A-Za-z0-9_.!~*'()&=+$,;?/%-]{1,64}")
@@ -96,6 +97,10 @@ class People:
         password = self._password_of(user)
         phones = phones_of(user, self._settings, self._context)
         return self._person(user, password, phones) if password or phones else None
+
+    def texts(self, user: str) -> list[Waiting]:
+        """The texts that wait for a user; of nobody if there are none."""
+        return texts_waiting(self._settings, self._context, user)
 
     def has_password(self, user: str) -> bool:
         """Whether there is a user called so."""

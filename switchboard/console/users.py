@@ -237,6 +237,7 @@ class Users:
             has_passwords=self._people.has_passwords,
             qualifies=bool(self._settings.qualify_s),
             transports=offered_transports(self._settings),
+            texts=await asyncio.to_thread(self._texts_of, user),
             ruled=await asyncio.to_thread(self._rules_of, user),
             link=f"{self._url(console)}/own/{token}" if token else "",
             link_days=round(LIFETIME_S / 86_400),
@@ -247,6 +248,12 @@ class Users:
         with suppress(BadUser, RpcError):
             return self._people.rules.of(user)
         return None
+
+    def _texts_of(self, user: str) -> int:
+        """How many texts wait for the user; 0 also if nobody can say now."""
+        with suppress(RpcError):
+            return sum(each.messages for each in self._people.texts(user))
+        return 0
 
     def _url(self, console: str) -> str:
         scheme = "https" if self._settings.console_has_tls else "http"

@@ -8,13 +8,13 @@ from typing import Final, Protocol
 
 from switchboard.auth.authenticator import Trusted
 from switchboard.auth.failures import LONGEST_AGENT, Failure, Failures, Reason
-from switchboard.core.call_plan import Planner
 from switchboard.core.delegation import Delegation, EventPolicy
 from switchboard.core.dial_plan import DialPlan, Lead
 from switchboard.core.dialog_seal import DialogSeals
 from switchboard.core.domains import OwnDomains
 from switchboard.core.gruu import Gruus, Named, is_gruu
 from switchboard.core.place import address_named, transport_of
+from switchboard.core.planner import Planner
 from switchboard.core.preprocess import Routing, unproved_lines
 from switchboard.core.refusal import Refusal, bad_extension
 from switchboard.core.request import IncomingRequest

@@ -37,7 +37,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """Bounds of `started_at` as records bear it; texts that caller or callee, outcome, Call-ID have."""
+    """Bounds of `started_at` as records bear it; texts that who took part in a call, outcome, Call-ID have."""
 
     user: str
     outcome: str
@@ -59,11 +59,18 @@ class Matcher:
             self.since <= record.started_at < self.until
             and self._has(record.outcome)
             and self.call_id in ("", record.call_id)
-            and (self.user in record.caller.lower() or self.user in record.callee.lower())
+            and any(self.user in name.lower() for name in _names(record))
         )
 
     def _has(self, outcome: Outcome) -> bool:
         return outcome not in NOT_MISSED if self.outcome == MISSED else self.outcome in ("", outcome.value)
+
+
+def _names(record: CallDetailRecord) -> Iterator[str]:
+    """Caller, callee, and whom the call was forwarded to."""
+    yield record.caller
+    yield record.callee
+    yield from (each.to for each in record.forwarded)
 
 
 def find(lines: Iterable[bytes], wanted: Matcher) -> Iterator[CallDetailRecord]:

@@ -94,6 +94,19 @@ _RULES = (
     _rule("location_loads_total", "location.loads", "How often all users were read from the location."),
     _rule("location_foreign_total", "location.foreign", "Keys and values of others in our space."),
     Rule(
+        "presence",
+        "Subscriptions and publications that are kept.",
+        (("subscriptions", "subscriptions"), ("publications", "publications")),
+        "kind",
+    ),
+    Rule(
+        "notifications_total",
+        "NOTIFYs to watchers, and those that nobody took.",
+        (("notified", "sent"), ("notify_failed", "failed")),
+        "kind",
+    ),
+    _rule("watchers_refused_total", "watchers_refused", "Subscriptions that were refused (403, 503)."),
+    Rule(
         "connections",
         "Connections of phones; of strangers, who have neither registered nor called; of those that read nothing now.",
         (

@@ -96,8 +96,8 @@ class MessageDesk:
     def tell(self, question: str, body: Any, now: float) -> Any:
         """The answer to a question. LookupError, NotWritten."""
         match question, body:
-            case "messages.list", _:
-                return self.desk.listing()
+            case "messages.list", [*users] if all(isinstance(user, str) for user in users):
+                return [each for each in self.desk.listing() if not users or each[0] in users]
             case "messages.delete", [str(user)]:
                 return self.desk.delete(user, now)
         raise LookupError(question)

@@ -38,13 +38,15 @@ class Requester:
         self.unheard = 0
         self._worker = worker
         self._patience_s = lifetime_s + GRACE_S
-        self._due: dict[bytes, float] = {}
+        self._due: dict[bytes, tuple[float, int]] = {}
+        """When a token's patience ends, and which router was asked."""
 
     def ask(self, token: bytes, raw: bytes, now: float, *, flow: bytes = b"", user: str = "") -> None:
         """Have `raw` sent, as `Wanted` says. A token that waits already is waited for anew."""
+        router = self._router(raw)
         self._due.pop(token, None)
-        self._due[token] = now + self._patience_s
-        self._outbox(raw).put([self._worker, token, raw, flow, user])
+        self._due[token] = now + self._patience_s, router
+        self.outboxes[router].put([self._worker, token, raw, flow, user])
 
     def take(self, body: object) -> list[Answer]:
         """Return the answers in the body of `request.answered` that are waited for."""
@@ -58,29 +60,36 @@ class Requester:
 
     def next_deadline(self) -> float | None:
         """When `take_unheard` may have something."""
-        return next(iter(self._due.values()), None)
+        return next((due for due, _ in self._due.values()), None)
 
     def take_unheard(self, now: float) -> list[bytes]:
         """Return the tokens of which nothing was heard in time; they are not waited for any more."""
         late = []
-        for token, due in self._due.items():
+        for token, (due, _) in self._due.items():
             if due > now:
                 break
             late.append(token)
-        for token in late:
+        return self._give_up(late)
+
+    def take_lost(self, router: object) -> list[bytes]:
+        """Return the tokens of what that router was asked for, as another process does its work now."""
+        return self._give_up([token for token, (_, asked) in self._due.items() if asked == router])
+
+    def _give_up(self, tokens: list[bytes]) -> list[bytes]:
+        for token in tokens:
             del self._due[token]
-        self.unheard += len(late)
-        return late
+        self.unheard += len(tokens)
+        return tokens
 
     def stats(self) -> dict[str, float]:
         """Requests that wait for an answer, and that had none."""
         return {"requests_waiting": len(self._due), "requests_unheard": self.unheard}
 
-    def _outbox(self, raw: bytes) -> Outbox:
+    def _router(self, raw: bytes) -> int:
         count = len(self.outboxes)
         first = crc32(call_id_on_wire(raw)) % count
-        in_turn = [self.outboxes[(first + each) % count] for each in range(count)]
-        return next((each for each in in_turn if each.peer.takes_frames), in_turn[0])
+        in_turn = [(first + each) % count for each in range(count)]
+        return next((each for each in in_turn if self.outboxes[each].peer.takes_frames), first)
 
 
 class AnswerBoxes:
@@ -91,6 +100,13 @@ class AnswerBoxes:
         self._endpoints = endpoints
         self._outboxes = outboxes
         self._boxes: dict[str, Outbox] = {}
+
+    def announce(self, router: int, workers: Iterable[str]) -> None:
+        """Tell the workers that another process does the work of this router: what it was asked for is lost."""
+        for worker in workers:
+            box = Outbox(self._context, self._endpoints.inbox(worker), "router.restarted", 1)
+            box.put(router)
+            self._outboxes.append(box)
 
     def read(self, items: Iterable[Any]) -> tuple[list[Wanted], int]:
         """Return the requests in the body of `request.wanted`, and how many items are none."""

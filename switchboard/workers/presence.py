@@ -151,6 +151,8 @@ class PresenceService(Actor):
                 for answer in self._requester.take(body):
                     is_own = not answer.raw
                     self._core.watching.answered(answer.token, answer.status, is_own, self._clock.at())
+            case "router.restarted", [int(router)]:
+                self._decide_anew(self._requester.take_lost(router), now)
             case "call.happened", [int(router), str(series), list(events)]:
                 self._calls.take(router, series, events)
             case "call.led", list(items):
@@ -198,7 +200,11 @@ class PresenceService(Actor):
         self._clock.look()
         self._own = own_domains(self._settings, self._sender.away)
         self._reception.purge(now)
-        for token in self._requester.take_unheard(now):
+        self._decide_anew(self._requester.take_unheard(now), now)
+
+    def _decide_anew(self, tokens: list[bytes], now: float) -> None:
+        """No router will say what became of these requests."""
+        for token in tokens:
             if self._messages and token.startswith(TOKEN):
                 self._messages.unheard(token, now)
             else:

@@ -25,7 +25,6 @@ from switchboard.bus.peer import Peer as BusPeer
 from switchboard.bus.tap import Tap
 from switchboard.codec import list_head, pack
 from switchboard.core.authorization import Admission
-from switchboard.core.call_plan import Planner
 from switchboard.core.commands import Delegated, Dialled
 from switchboard.core.delegation import Either, EventPolicy
 from switchboard.core.dialog_seal import DialogSeals
@@ -36,6 +35,7 @@ from switchboard.core.held_calls import HeldCalls, is_set_of_routers, pack_sums
 from switchboard.core.limits import Caps
 from switchboard.core.loop_detection import Branches
 from switchboard.core.overload import read_stamp
+from switchboard.core.planner import Planner
 from switchboard.core.qualifying import Qualifier, share_of, told_reach, told_silent
 from switchboard.core.router_core import RouterCore
 from switchboard.core.star_codes import StarCodes
@@ -82,7 +82,7 @@ from switchboard.workers.fast_path import make_fast_path
 from switchboard.workers.leaving import LOOK_S, Leaving
 from switchboard.workers.log_lines import FailureLog
 from switchboard.workers.media_link import make_media_link, make_relays
-from switchboard.workers.own_requests import AnswerBoxes
+from switchboard.workers.own_requests import WORKERS, AnswerBoxes
 from switchboard.workers.registrar_hearing import Hearing, take_change
 from switchboard.workers.trunk_passwords import make_trunks
 from switchboard.workers.user_register import QUESTIONS_KEPT, follow_users, make_authenticator
@@ -144,6 +144,7 @@ class RouterService(Actor):
         self._calls_wanted_until = 0.0
         owner = f"router.{instance}"
         self._answer_boxes = AnswerBoxes(context, endpoints, self.outboxes)
+        self._answer_boxes.announce(instance, (name for name in WORKERS if name in components(settings)))
         self._marks = Marks(owner, self._sender.stream_outboxes)
         taps = endpoints.listen(owner, SocketKind.PUBLISHER)
         self._tap = self._sender.tap = Tap(context, taps, owner, (each.peer for each in self.outboxes))

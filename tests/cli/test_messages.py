@@ -21,7 +21,7 @@ def test_for_whom_texts_wait(switchboard: Run, answering: Answering) -> None:
     }
     table = switchboard("messages", KEEP_MESSAGES_DAYS="7").stdout.splitlines()
     assert [line.split()[:2] for line in table] == [["user", "messages"], ["lenka", "2"]]
-    assert asked == [None, None]
+    assert asked == [[], []]
 
 
 def test_nobody_waits(switchboard: Run, answering: Answering) -> None:
@@ -38,7 +38,7 @@ def test_they_are_forgotten(switchboard: Run, answering: Answering, count: int, 
 
 
 def test_nobody_answers(switchboard: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("switchboard.cli.messages.LIMIT_S", 0.1)
+    monkeypatch.setattr("switchboard.survey.messages.ANSWER_S", 0.1)
     done = switchboard("messages", KEEP_MESSAGES_DAYS="7")
     assert (done.status, "The worker presence has not done it" in done.stderr) == (1, True)
 

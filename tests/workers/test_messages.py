@@ -138,7 +138,9 @@ def test_what_a_phone_took_after_all_is_not_kept(worker: Worker) -> None:
 
 def test_what_the_operator_asks(worker: Worker) -> None:
     worker.take(item())
-    (listed,) = worker.desk.tell("messages.list", None, 0.0)
+    (listed,) = worker.desk.tell("messages.list", [], 0.0)
+    assert worker.desk.tell("messages.list", ["lenka"], 0.0) == [listed]
+    assert worker.desk.tell("messages.list", ["lukas"], 0.0) == []
     assert listed[:3] == ("lenka", 1, AT)
     assert worker.desk.tell("messages.delete", ["lenka"], 0.0) == 1
     with pytest.raises(LookupError):

@@ -62,6 +62,26 @@ def test_what_is_not_answered_is_told(requester: Requester) -> None:
     assert requester.stats() == {"requests_waiting": 0, "requests_unheard": 2}
 
 
+def test_what_a_router_took_with_it_is_told(requester: Requester) -> None:
+    requester.ask(b"a", RAW, 0.0)
+    router = waiting(requester).index(1)
+    assert requester.take_lost(1 - router) == []
+    assert requester.take_lost(None) == []
+    assert requester.take_lost(router) == [b"a"]
+    assert requester.take_lost(router) == []
+    assert requester.next_deadline() is None
+
+
+def test_a_router_tells_that_it_is_another_one(context: BusContext, endpoints: Endpoints) -> None:
+    outboxes: list[Outbox] = []
+    AnswerBoxes(context, endpoints, outboxes).announce(3, ["presence"])
+    (outbox,) = outboxes
+    with bind_inbox(context, endpoints.inbox("presence")) as inbox:
+        while not outbox.flush():
+            outbox.peer.link.look(0.0)
+        assert next_frame(inbox) == ("router.restarted", [3])
+
+
 def test_a_router_takes_requests_of_workers_and_of_nobody_else(
     context: BusContext, endpoints: Endpoints
 ) -> None:

@@ -96,6 +96,17 @@ def test_an_answer_and_a_notify(
     assert service.stats()["subscriptions"] == 0
 
 
+def test_a_router_that_is_another_one_is_asked_again(
+    service: PresenceService, router: "zmq.Socket[bytes]"
+) -> None:
+    subscribe(service)
+    ((_, first, *_),) = hear(service, router, "request.wanted")
+    service.receive("router.restarted", [0], time.monotonic())
+    ((_, second, notify, *_),) = hear(service, router, "request.wanted")
+    assert first != second
+    assert b"\r\nCSeq: 2 NOTIFY\r\n" in notify
+
+
 def test_a_successor_has_the_subscription(
     service: PresenceService, settings: Settings, context: BusContext, router: "zmq.Socket[bytes]"
 ) -> None:

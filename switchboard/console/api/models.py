@@ -109,7 +109,9 @@ class CallsNow(Page):
 class RecordsQuery(Asked):
     """Which records; empty fields do not matter. `since`, `until`: days of the switchboard's time zone."""
 
-    user: Annotated[Text, Field(description="In the URI of caller or callee, in any case.")] = ""
+    user: Annotated[
+        Text, Field(description="In the URI of caller or callee, or whom the call was forwarded to.")
+    ] = ""
     outcome: Literal["", MISSED, *(each.value for each in Outcome)] = ""  # type: ignore[valid-type]
     since: Day = ""
     until: Day = ""
@@ -487,6 +489,21 @@ class Trunks(BaseModel):
     """All trunks."""
 
     trunks: list[Trunk]
+
+
+class WaitingTexts(BaseModel):
+    """The texts that wait for a user who is not there."""
+
+    user: str
+    messages: int
+    oldest_at: str = Field(description="When the oldest was sent.")
+    octets: int
+
+
+class Texts(BaseModel):
+    """For whom texts wait."""
+
+    users: list[WaitingTexts]
 
 
 class FailingPhone(BaseModel):

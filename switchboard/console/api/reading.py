@@ -33,6 +33,7 @@ from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
 from switchboard.storage.mending import all_reports
 from switchboard.survey.connections import connection_page
+from switchboard.survey.messages import texts_waiting
 from switchboard.survey.reach import Reached, reach_of
 from switchboard.survey.reading import WorkerLine
 from switchboard.survey.trunks import trunks_of
@@ -120,6 +121,7 @@ class Reading:
                 models.Connections,
                 models.ConnectionsQuery,
             ),
+            Operation("texts", GET, "/texts", "Texts that wait", self.texts, models.Texts),
             Operation("trunks", GET, "/trunks", "Accounts at providers", self.trunks, models.Trunks),
             Operation(
                 "failed_registrations",
@@ -313,6 +315,21 @@ class Reading:
             found=found.found,
             total=found.total,
             next=str(end) if skip < end < found.found else None,
+        )
+
+    async def texts(self, call: Call) -> models.Texts:  # noqa: ARG002
+        """Users for whom texts wait, by name."""
+        found = await self._run(lambda: texts_waiting(self._settings, self._context))
+        return models.Texts(
+            users=[
+                models.WaitingTexts(
+                    user=each.user,
+                    messages=each.messages,
+                    oldest_at=timestamp(each.oldest_at),
+                    octets=each.octets,
+                )
+                for each in found
+            ]
         )
 
     async def trunks(self, call: Call) -> models.Trunks:  # noqa: ARG002

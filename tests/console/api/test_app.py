@@ -36,7 +36,7 @@ def test_the_description_is_for_everybody(open_console: Open) -> None:
     described = open_console(console_password=PASSWORD_HASH).get(f"{ROOT}/openapi.json")
     assert described.status_code == 200
     assert described.json()["openapi"].startswith("3.1")
-    assert len(operations(open_console())) == 32
+    assert len(operations(open_console())) == 33
 
 
 def test_the_documentation_has_every_operation(open_console: Open) -> None:

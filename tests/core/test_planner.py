@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from playbook import Board
 
 from switchboard.codec import pack, unpack
-from switchboard.core.call_plan import MOST_FORWARDS, MOST_STAGES, Plan, Planner, restore_stage
+from switchboard.core.call_plan import Plan, restore_stage
 from switchboard.core.call_rules import WAYS, Group, StaticRules, UserRules
+from switchboard.core.planner import MOST_FORWARDS, MOST_STAGES, Planner
 from switchboard.core.stages import Stages
 from switchboard.core.targets import TargetPolicy
 

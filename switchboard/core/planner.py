@@ -1,0 +1,269 @@
+"""What becomes of a call by the rules of users and groups: a plan of stages, made when the call begins.
+
+Theory. A *stage* calls some callees at once, for some seconds, and names the stage that follows in each case: they
+are busy, do not answer in time, are not registered, or fail otherwise. The plan is a tree of stages, stored as a list
+in which a follower always comes later, so every call ends. It holds all that the rules say of this call: who changes
+a rule in the meantime changes the next call. Only bindings are looked up when a stage begins.
+
+    a user without rules     one stage, whose final response the caller hears
+    forward always           the plan of the destination instead
+    do not disturb           as if busy; without a destination for that, the call is refused
+    busy, no answer, …       the plan of the destination follows the user's stage
+    a group                  a stage for all, or one for each turn; then the plan of `then`
+
+Members of groups, and who rings at the same time, are called at what they forward always, and not at all while they
+do not want to be disturbed. What else their rules say does not hold there: the group says what comes next.
+
+The right to call is that of who forwards, not of who calls: numbers go through the dial plan with the class of the
+forwarding user ("group:NAME" for a group), other domains only for users who may. No forward leads to an
+emergency number. A destination that was passed already is a loop, and ends the plan.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import Final, Protocol
+from urllib.parse import quote
+
+from switchboard.core.call_plan import Callee, Forward, Plan, Stage, Way, Why
+from switchboard.core.call_rules import GROUP, CallRules, Group, UserRules, group_of
+from switchboard.core.dial_plan import DialPlan, Lead
+from switchboard.core.domains import OwnDomains
+from switchboard.core.turns import Turns
+from switchboard.sip.uri import is_sip, parse_uri
+
+MOST_STAGES: Final = 60
+MOST_FORWARDS: Final = 8
+"""One behind the other."""
+_LONGEST_REASON: Final = 120
+
+
+class Surroundings(Protocol):
+    """What a planner needs to know besides the rules (`TargetPolicy`)."""
+
+    @property
+    def own(self) -> OwnDomains: ...
+    @property
+    def dial_plan(self) -> DialPlan | None: ...
+    def has_user(self, user: str, at: float) -> bool: ...
+
+
+class Planner:
+    """Makes the plans of one router's calls. `most`: whom a call may ring at all.
+
+    `dnd_status`: of who does not want to be disturbed. `foreign_users`: who may forward to other domains, None
+    for all. `left_out`: members of groups for whom there was no place.
+    """
+
+    def __init__(
+        self,
+        rules: CallRules,
+        around: Surroundings,
+        most: int = 50,
+        dnd_status: int = 480,
+        foreign_users: Collection[str] | None = None,
+    ) -> None:
+        self.rules = rules
+        self.turns = Turns()
+        self.left_out = 0
+        self.most = most
+        self.dnd_status = dnd_status
+        self.foreign_users = foreign_users
+        self.around = around
+
+    def concerns(self, user: str, at: float) -> bool:
+        """Whether calls to `user` obey rules: his own, or those of a group which has that name."""
+        if not self.rules:
+            return False
+        own = self.rules.of(user)
+        if own is not None:
+            return not own.says_nothing
+        return bool(self.group_named(user, at))
+
+    def plan(self, callee: str, caller: str, at: float) -> Plan:
+        """Return the stages of a call to a user or group. `caller`: the user of ours who calls, "" for others."""
+        making = _Making(self, caller, at)
+        making.lead(callee, "", (), 0, ())
+        return tuple(making.stages)
+
+    def group_named(self, name: str, at: float) -> str:
+        """The name of the group that is called by `name`, "" for none. Users come first."""
+        group = group_of(name)
+        if group:
+            return group
+        return "" if self.rules.group(name) is None or self.around.has_user(name, at) else name
+
+    def may_forward_abroad(self, user: str) -> bool:
+        """Whether who forwards may do so to another domain; a group is the operator's."""
+        return self.foreign_users is None or user in self.foreign_users or user.startswith(GROUP)
+
+
+class _Making:
+    """One plan in the making."""
+
+    def __init__(self, planner: Planner, caller: str, at: float) -> None:
+        self._planner = planner
+        self._caller = caller
+        self._at = at
+        self.stages: list[Stage] = []
+
+    def lead(self, to: str, by: str, forwards: tuple[Forward, ...], fresh: int, path: tuple[str, ...]) -> int:
+        """Add the stages of a destination to which `by` leads; return the first one's place. `path`: who was passed."""
+        found = self._find(to, by)
+        name = found.user
+        way = forwards, fresh
+        if name in path:
+            return self._end(way, 482, f"Call Forwarding Loop: {', '.join((*path, name))}")
+        if len(forwards) > MOST_FORWARDS or len(self.stages) >= MOST_STAGES:
+            return self._end(way, 482, "Too Many Forwards")
+        if found.status:
+            return self._end(way, found.status, found.rule)
+        if found.uris:
+            return self._add(Stage((Callee(uris=found.uris),), 0, *way))
+        if group_name := group_of(name):
+            return self._lead_group(group_name, way, (*path, name))
+        return self._lead_user(name, way, (*path, name))
+
+    def _lead_user(self, user: str, way: Way, path: tuple[str, ...]) -> int:
+        rules = self._planner.rules.of(user)
+        if rules is None:
+            return self._add(Stage((Callee(user),), 0, *way))
+        if rules.always and rules.always != self._caller:
+            return self._go_on(way, Forward(user, rules.always, Why.ALWAYS), path)
+        if rules.dnd:
+            if rules.busy:
+                return self._go_on(way, Forward(user, rules.busy, Why.DND), path)
+            return self._end(way, self._planner.dnd_status, "Do Not Disturb")
+        return self._ring(user, rules, way, path)
+
+    def _ring(self, user: str, rules: UserRules, way: Way, path: tuple[str, ...]) -> int:
+        callees = [Callee(user), *self._flat(rules.also, user, {user})]
+        limit_s = rules.after_s if rules.no_answer else 0
+        place = self._add(Stage(tuple(callees), limit_s, *way))
+        absent = rules.unregistered or rules.no_answer
+        forwards = way[0]
+        busy, silent, absent_place = (
+            self._go_on((forwards, 0), Forward(user, to, why, seconds), path) if to else 0
+            for to, why, seconds in (
+                (rules.busy, Why.BUSY, 0),
+                (rules.no_answer, Why.NO_ANSWER, rules.after_s),
+                (absent, Why.UNREGISTERED, 0),
+            )
+        )
+        self.stages[place] = self.stages[place]._replace(busy=busy, silent=silent, absent=absent_place)
+        return place
+
+    def _lead_group(self, name: str, way: Way, path: tuple[str, ...]) -> int:
+        group = self._planner.rules.group(name)
+        if group is None:
+            return self._end(way, 404, "No Such Group")
+        turns, room = self._turns(group, set()), MOST_STAGES - len(self.stages)
+        self._planner.left_out += max(0, len(turns) - room)
+        places = [
+            self._add(Stage(tuple(callees), seconds, way[0], 0 if number else way[1]))
+            for number, (callees, seconds) in enumerate(turns[:room])
+        ]
+        if not group.then:
+            after = 0
+        elif places:
+            after = self._go_on((way[0], 0), Forward(path[-1], group.then, Why.GROUP, group.after_s), path)
+        else:
+            return self._go_on(way, Forward(path[-1], group.then, Why.GROUP), path)
+        if not places:
+            return self._end(way, 480, "Nobody In The Group Can Be Called")
+        for place, follower in zip(places, [*places[1:], after], strict=True):
+            self.stages[place] = self.stages[place]._replace(
+                busy=follower, silent=follower, absent=follower, failed=follower
+            )
+        return places[0]
+
+    def _go_on(self, way: Way, forward: Forward, path: tuple[str, ...]) -> int:
+        forwards, fresh = way
+        return self.lead(forward.to, forward.by, (*forwards, forward), fresh + 1, path)
+
+    def _turns(self, group: Group, passed: set[str]) -> list[tuple[list[Callee], int]]:
+        """Who is called one after the other, and for how many seconds. `passed`: names, each is called once."""
+        passed.add(GROUP + group.name)
+        if group.way == "all":
+            callees = self._flat(group.members, GROUP + group.name, passed)
+            return [(callees, group.after_s)] if callees else []
+        turns: list[tuple[list[Callee], int]] = []
+        for member in self._planner.turns.ordered(group, self._names_of(group)):
+            inner = self._planner.rules.group(group_of(member)) if group_of(member) else None
+            if inner is None:
+                callees = self._flat([member], GROUP + group.name, passed)
+                turns += [(callees, group.after_s)] if callees else []
+            elif GROUP + inner.name not in passed:
+                turns += self._turns(inner, passed)
+        return turns
+
+    def _names_of(self, group: Group) -> dict[str, str]:
+        """The members of a group, by what its destinations mean: users, groups, or what leads outside."""
+        found = {}
+        for member in group.members:
+            lead = self._find(member, GROUP + group.name)
+            name = lead.user if lead.user else member
+            found[name] = name if group_of(name) else member
+        return found
+
+    def _flat(self, destinations: Iterable[str], by: str, passed: set[str]) -> list[Callee]:
+        """Whom destinations mean that are called at once, each once, and no more than a call may ring."""
+        found: list[Callee] = []
+        for destination in destinations:
+            if len(found) >= self._planner.most:
+                self._planner.left_out += 1
+            else:
+                found += self._flat_one(destination, by, passed)
+        return found[: self._planner.most]
+
+    def _flat_one(self, destination: str, by: str, passed: set[str]) -> list[Callee]:
+        lead = self._find(destination, by)
+        if lead.uris:
+            return [Callee(uris=lead.uris)]
+        if lead.status or lead.user in passed or lead.user == self._caller:
+            return []
+        passed.add(lead.user)
+        if name := group_of(lead.user):
+            group = self._planner.rules.group(name)
+            return self._flat(group.members, lead.user, passed) if group else []
+        rules = self._planner.rules.of(lead.user)
+        if rules is None:
+            return [Callee(lead.user)]
+        if rules.always:
+            return self._flat_one(rules.always, lead.user, passed)
+        if rules.dnd:
+            return []
+        return [Callee(lead.user), *self._flat(rules.also, lead.user, passed)]
+
+    def _find(self, to: str, by: str) -> Lead:
+        """Whom a destination means: a user ("group:NAME" for a group), URIs outside, or why it may not be called."""
+        planner = self._planner
+        name = to
+        if is_sip(to):
+            uri = parse_uri(to)
+            if not planner.around.own.owns(uri):
+                if planner.may_forward_abroad(by):
+                    return Lead(uris=(to,))
+                return Lead(status=403, rule="Forwarding To Another Domain Not Allowed")
+            name = uri.username
+        if group := planner.group_named(name, self._at):
+            return Lead(user=GROUP + group)
+        return self._dial(name, by) if by else Lead(user=name)
+
+    def _dial(self, name: str, by: str) -> Lead:
+        """The same by the dial plan, with the class of who forwards."""
+        around = self._planner.around
+        if around.dial_plan is None:
+            return Lead(user=name)
+        if around.dial_plan.is_emergency(name):
+            return Lead(status=403, rule="Forwarding To An Emergency Number Not Allowed")
+        lead = around.dial_plan.find(name, by, lambda user: around.has_user(user, self._at))
+        return lead._replace(rule=f"Dial Plan: {lead.rule}") if lead.status else lead
+
+    def _add(self, stage: Stage) -> int:
+        self.stages.append(stage)
+        return len(self.stages) - 1
+
+    def _end(self, way: Way, status: int, reason: str) -> int:
+        """Nobody is called there."""
+        return self._add(
+            Stage((), 0, *way, status=status, reason=quote(reason, safe=" ,:.-+")[:_LONGEST_REASON])
+        )
