@@ -8,13 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from switchboard.bus.rpc import RpcError
-from switchboard.cli.call_steps import AskedRules, led_to, plan_of, steps_of
+from switchboard.cli.call_steps import AskedRules, led_to, plan_of, star_step, steps_of
 from switchboard.cli.output import FAILED, JsonOption, print_json, print_table, say
 from switchboard.cli.running import context_or_exit, settings_or_exit
 from switchboard.core.call_plan import Callee, Plan
 from switchboard.core.commands import Lookup
 from switchboard.core.dial_plan import DialPlan, Lead, Step
 from switchboard.core.place import address_named, transport_of
+from switchboard.core.trunks import PARAM as TRUNK
 from switchboard.registrar.listing import Wanted, read_pages
 from switchboard.settings.ask import ask_registrar
 from switchboard.settings.model import Settings
@@ -41,6 +42,9 @@ def attempt(
 ) -> None:
     """Print each step of the dial plan for a number, and where the call would go. Nothing is sent to anybody."""
     settings = settings_or_exit()
+    if star := star_step(settings, number, user):
+        _print_star(star, as_json)
+        return
     plan = settings.make_dial_plan()
     registrar = _Registrar(settings)
     steps: list[Step] = []
@@ -57,6 +61,13 @@ def attempt(
         say("\n".join(found) or nowhere)
     if not found:
         raise typer.Exit(FAILED)
+
+
+def _print_star(step: Step, as_json: bool) -> None:
+    if as_json:
+        print_json({"steps": [step._asdict()], **Lead()._asdict(), "requests": []})
+    else:
+        print_table(("step", "found"), [step], "")
 
 
 class _Registrar:
@@ -124,8 +135,11 @@ def _called(settings: Settings, callee: Callee, registrar: _Registrar) -> list[s
 
 
 def _ways(uri: str, settings: Settings) -> list[str]:
-    hops = _hops(parse_uri(uri), settings)
-    return [f"{uri} to {hop}" for hop in hops] or [f"{uri}, but its name leads nowhere"]
+    parsed = parse_uri(uri)
+    trunk = parsed.param(TRUNK)
+    uri, by = (str(parsed.without_params(TRUNK)), f" by trunk {trunk}") if trunk else (uri, "")
+    hops = _hops(parsed, settings)
+    return [f"{uri} to {hop}{by}" for hop in hops] or [f"{uri}, but its name leads nowhere"]
 
 
 def _hops(uri: SipUri, settings: Settings) -> list[str]:

@@ -28,7 +28,7 @@ from switchboard.core.target import Target, along, target_of
 from switchboard.core.timers import Waiting
 from switchboard.sip.dispatch import BRANCH_PREFIX
 from switchboard.sip.errors import ParseError
-from switchboard.sip.flow import Flow, FlowError, bracketed, format_hop
+from switchboard.sip.flow import UDP, Flow, FlowError, bracketed, format_hop
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.uri import parse_uri
@@ -261,11 +261,14 @@ class _Sending(OwnRequest):
             env.layer.timers.arm(self, "N", effects.now + SILENT_T1 * env.layer.values.t1)
 
     def _composed(self, flow: Flow, branch: str) -> bytes:
-        """With our Via, and our address."""
+        """With our address, and our Via, which asks for the port that the peer sees (RFC 3581)."""
         own = self._env.policy.own
         head, blank, body = self._wanted.raw.partition(b"\r\n\r\n")
         here = f"{bracketed(flow.local)}:{own.port_of(flow.transport)}".encode()
-        return _with_via(head.replace(HERE, here), via_of(flow, branch, own)) + blank + body
+        via = via_of(flow, branch, own)
+        if flow.transport == UDP:
+            via = via.replace(b";branch=", b";rport;branch=", 1)
+        return _with_via(head.replace(HERE, here), via) + blank + body
 
     def _end(self, status: int, raw: bytes = b"") -> None:
         self.armed.clear()

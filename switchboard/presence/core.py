@@ -1,9 +1,9 @@
 """The presence worker's core: packages, who watches them, and what has to be kept. No clock, no socket, no store."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
-from switchboard.codec import pack, unpack
+from switchboard.codec import CodecError, pack, unpack
 from switchboard.presence.calls import Calls
 from switchboard.presence.dialog_info import DialogInfo
 from switchboard.presence.packages import Package
@@ -38,6 +38,7 @@ class PresenceCore:
         self.watching = Watching(self.packages, policy, limits, place)
         self.publications = Publications(limits, self._published)
         self.calls = Calls(user_of, self._called)
+        self.unreadable = 0
         self._clock = clock
         self._replica = replica
         replica.tell = self._registered
@@ -72,12 +73,20 @@ class PresenceCore:
         return changes
 
     def load(self, records: Iterable[tuple[str, bytes]], at: float) -> None:
-        """Go on with these records, and with nothing else."""
-        by_kind: dict[str, list[Any]] = {_SUBSCRIPTION: [], _PUBLICATION: []}
+        """Go on with these records, and with nothing else; what cannot be read is left out, and counted."""
+        subscriptions: list[Subscription] = []
+        publications: list[Publication] = []
+        self.unreadable = 0
         for name, packed in records:
-            by_kind.setdefault(name[:1], []).append(unpack(packed))
-        self.publications.load(map(Publication.restore, by_kind[_PUBLICATION]))
-        self.watching.load(map(Subscription.restore, by_kind[_SUBSCRIPTION]), at)
+            try:
+                if name[:1] == _SUBSCRIPTION:
+                    subscriptions.append(Subscription.restore(unpack(packed)))
+                else:
+                    publications.append(Publication.restore(unpack(packed)))
+            except (CodecError, TypeError):
+                self.unreadable += 1
+        self.publications.load(publications)
+        self.watching.load(subscriptions, at)
 
     def listed(self, at: float) -> list[dict[str, object]]:
         """Who watches whom, for people."""
@@ -93,6 +102,7 @@ class PresenceCore:
             "notified": watching.notified,
             "notify_failed": watching.failed,
             "watchers_refused": watching.refused,
+            "records_unreadable": self.unreadable,
         }
 
     def _is_registered(self, user: str, at: float) -> bool:

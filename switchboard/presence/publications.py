@@ -24,7 +24,7 @@ from switchboard.sip.message import Message
 LASTS_S: Final = 3600
 MOST_OF_ONE: Final = 10
 """Publications of one user: of more, the oldest goes."""
-MOST: Final = 50_000
+MOST: Final = 20_000
 SLACK: Final = 1_000
 """Ends of publications that were replaced; of more, all are forgotten."""
 

@@ -94,7 +94,7 @@ class Subscription:
             f"To: {self.remote}",
             f"Call-ID: {self.call_id}",
             f"CSeq: {self.cseq} NOTIFY",
-            f"Contact: <sip:{self._user_part()}@{_HERE}{_TRANSPORTS.get(Flow.unpack(self.flow).transport, '')}>",
+            f"Contact: <sip:{self.user_part}@{_HERE}{_TRANSPORTS.get(Flow.unpack(self.flow).transport, '')}>",
             f"Event: {event}",
             f"Subscription-State: {self._state(at)}",
             *([f"Content-Type: {content_type}"] if body else []),
@@ -117,7 +117,9 @@ class Subscription:
             return f"terminated;reason={self.ends}"
         return f"active;expires={max(0, round(self.expires_at - at))}"
 
-    def _user_part(self) -> str:
+    @property
+    def user_part(self) -> str:
+        """Of the URI that is watched."""
         try:
             return parse_uri(self.entity).user or ""
         except ParseError:

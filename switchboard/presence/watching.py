@@ -93,7 +93,7 @@ class Watchers:
 
 
 Place = Callable[[str, Flow], str]
-"""The URI by which the other end of a flow reaches a user here."""
+"""The URI by which the other end of a flow reaches a user here, whose user part of a URI is given."""
 
 
 @dataclass(slots=True)
@@ -121,7 +121,7 @@ class Watching:
     def take(self, request: Request, at: float) -> Answer:
         """Answer a SUBSCRIBE. `Refused`, `ParseError`."""
         message = request.message
-        event = message.get(Header.EVENT) or ""
+        event = _text(message, Header.EVENT)
         package = self.packages.get(package_of(event))
         if package is None:
             raise Refused(489, self.allow_events())
@@ -182,6 +182,8 @@ class Watching:
         remote, local = _text(message, Header.FROM), _text(message, Header.TO)
         if not message.from_tag:
             raise ParseError("Malformed From", "From")
+        if _BREAKS.search(message.call_id) or len(message.call_id) > LONGEST:
+            raise ParseError("Malformed Call-ID", "Call-ID")
         return Subscription(
             tag=tag,
             package=package.name,
@@ -221,7 +223,7 @@ class Watching:
 
     def _accepted(self, subscription: Subscription, request: Request, lasts_s: int) -> Answer:
         recorded = [("Record-Route", each) for each in request.message.all(Header.RECORD_ROUTE)]
-        contact = f"<{self.place(subscription.user, request.flow)}>"
+        contact = f"<{self.place(subscription.user_part, request.flow)}>"
         fields = [*recorded, ("Contact", contact), ("Expires", str(lasts_s))]
         return Answer(200, fields, subscription.tag)
 

@@ -200,7 +200,9 @@ def client_key(branch: str, method: str) -> ClientKey:
 
 _START = re.compile(rb"([!-.0-~]+) [^\r\n]+ SIP/2\.0\r?\n")
 _OWN_VIA = re.compile(
-    rb"\nVia: SIP/2\.0/[A-Z]{2,3} [^\r\n;]+;branch=(" + BRANCH_PREFIX.encode() + rb"([0-9]{1,3})\.[!-~]+)\r"
+    rb"\nVia: SIP/2\.0/[A-Z]{2,3} [^\r\n;]+(?:;rport)?;branch=("
+    + BRANCH_PREFIX.encode()
+    + rb"([0-9]{1,3})\.[!-~]+)\r"
 )
 
 

@@ -63,6 +63,7 @@ def test_a_request_goes_where_its_name_leads_and_its_answer_comes_back(board: Bo
     sent = only(board.sent())
     assert sent.to == ("10.9.0.1", 5060)
     assert sent.message.via.host == HOST
+    assert sent.message.via.param("rport") == ""
     assert sent.message.get("contact") == f"<sip:x@{HOST}:{PORT}>"
     assert sent.message.body == b"here.invalid"
     board.receive(response(sent.message, 100), sent.to)

@@ -1,12 +1,13 @@
 """Calls by a trunk: challenged, masked, led back, and the provider's own calls; also with a crash at each step."""
 
+import re
 from dataclasses import replace
 
 import pytest
 from playbook import KEY, LENKA, LUKAS, Board, Sent, request, response
 
 from switchboard.auth.digest import SHA256, Credentials, challenge, make_ha1
-from switchboard.core.call_rules import StaticRules, UserRules
+from switchboard.core.call_rules import CallRules, StaticRules, UserRules
 from switchboard.core.dial_plan import DialPlan, Rule, pattern_of
 from switchboard.core.domains import parse_networks
 from switchboard.core.trunks import ASSERTED, NONE, Trunk, Trunks, token_of
@@ -28,10 +29,10 @@ TOKEN = f"sip:{token_of(KEY, 'p')}@10.0.0.1:5060"
 CONTACT = "Contact: <sip:900@10.9.0.1>"
 
 
-def board_with(trunk: Trunk = TRUNK, password: str = PASSWORD) -> Board:
+def board_with(trunk: Trunk = TRUNK, password: str = PASSWORD, rules: CallRules | None = None) -> Board:
     ways = ("sip:10.9.0.1;trunk=p", "sip:10.9.0.2;trunk=q")
     plan = DialPlan((Rule("out", pattern_of("0*"), 1, "+421", ways),))
-    board = Board(dial_plan=plan)
+    board = Board(dial_plan=plan, rules=rules)
     made = Trunks(KEY, {"p": trunk, "q": SPARE}, lambda _: password)
     board.trunks = made
     board.__post_init__()
@@ -406,3 +407,36 @@ def test_a_call_of_the_provider_is_forwarded_out_again() -> None:
     assert (accepted.status, accepted.cseq) == (200, (1, "INVITE"))
     assert accepted.from_uri == "sip:0907@voip.example"
     assert accepted.to_uri == "sip:+42125551@voip.example"
+
+
+def test_a_forward_goes_by_a_trunk_and_tells_nothing_of_its_name() -> None:
+    board = board_with(rules=StaticRules({"lenka": UserRules(always="0905")}))
+    lines = (f"Contact: <sip:lukas@{LUKAS[0]}>",)
+    board.receive(request("INVITE", "sip:lenka@10.0.0.1", lines=lines, cseq=7), LUKAS)
+    invite = only(board.sent())
+    assert (invite.to, invite.message.uri) == (PROVIDER, "sip:+421905@10.9.0.1;user=phone")
+    assert invite.message.cseq == (4, "INVITE")
+    assert "trunk" not in (invite.message.get("history-info") or "")
+    board.receive(response(challenged(board, invite).message, 200, tag="far", lines=(CONTACT,)), PROVIDER)
+    assert board.answers()[-1].message.cseq == (7, "INVITE")
+
+
+def test_a_text_goes_by_a_trunk(board: Board) -> None:
+    board.receive(request("MESSAGE", "sip:0905@10.0.0.1", cseq=3, body=b"hello"), LUKAS)
+    sent = only(board.sent())
+    assert (sent.message.cseq, sent.message.from_uri) == ((4, "MESSAGE"), "sip:+4212555@voip.example")
+    board.receive(response(sent.message, 407, lines=(asks("n"),)), PROVIDER)
+    again = only(board.sent())
+    assert (again.message.cseq[0], again.message.body) == (5, b"hello")
+    board.receive(response(again.message, 202), PROVIDER)
+    final = board.answers()[-1].message
+    assert (final.status, final.cseq, final.from_uri) == (202, (3, "MESSAGE"), "sip:lukas@10.0.0.1")
+
+
+@pytest.mark.parametrize("token", ["A" * 20, "-_" * 60, "A" * 1200, "é", ""])
+def test_a_forged_mask_changes_nothing(board: Board, token: str) -> None:
+    _, accepted = answered(board)
+    forged = re.sub(rb";st=[A-Za-z0-9_-]+", f";st={token}".encode(), within("BYE", accepted, 8))
+    board.receive(forged, LUKAS)
+    sent = only(board.sent()).message
+    assert (sent.cseq[0], sent.from_uri) == (8, "sip:lukas@10.0.0.1")

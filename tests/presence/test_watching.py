@@ -185,6 +185,22 @@ def test_a_successor_goes_on(desk: Desk) -> None:
     assert notify.cseq[0] == 2 * RESERVED + 2
 
 
+def test_what_cannot_be_read_is_left_out(desk: Desk) -> None:
+    tag = desk.subscribe()
+    desk.keep()
+    desk.kept = {**desk.kept, "sx": b"\xc1", "sy": b"\x91\x01", "pz": b"\x01"}
+    later = desk.successor()
+    assert list(later.core.watching.subscriptions) == [tag]
+    assert later.core.stats()["records_unreadable"] == 3
+
+
+def test_names_stay_escaped(desk: Desk) -> None:
+    answer = desk.take(ask("SUBSCRIBE", "a%20b", "Event: presence"))
+    assert dict(answer.headers)["Contact"] == "<sip:a%20b@10.0.0.1:5060>"
+    (notify,) = desk.notifies()
+    assert notify.get("contact") == "<sip:a%20b@here.invalid>"
+
+
 def test_many_do_not_go_on_at_once(desk: Desk) -> None:
     for number in range(3 * RESUMED_A_SECOND):
         desk.subscribe(call_id=f"c{number}")

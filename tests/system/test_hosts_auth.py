@@ -26,7 +26,11 @@ ASK_S = 2.0
 def hosts() -> Iterator[Hosts]:
     require_root()
     require_tools("ip")
-    settings = {"SWITCHBOARD_AUTH": "on", "SWITCHBOARD_REALM": "office"}
+    settings = {
+        "SWITCHBOARD_AUTH": "on",
+        "SWITCHBOARD_REALM": "office",
+        "SWITCHBOARD_DO_NOT_DISTURB_STATUS": "603",
+    }
     with (
         Lan([ALPHA, BETA, PHONES], servers=[ALPHA, BETA]) as lan,
         Hosts(lan, ROUTERS, COMPONENTS, settings) as running,
@@ -64,6 +68,18 @@ def wait_told(phone: PasswordAgent, status: int) -> None:
 def call_id_of(router: int) -> str:
     """A Call-ID that is that router's business (docs/DESIGN.md)."""
     return next(text for text in iter(lambda: token_hex(8), "") if crc32(text.encode()) % ROUTERS == router)
+
+
+def wait_declined(phone: PasswordAgent, callee: str) -> None:
+    """Return when each router declines calls to the callee, who is registered nowhere."""
+    for router in range(ROUTERS):
+        phone.make_call_id = partial(call_id_of, router)
+        tries, status = KNOWN_WITHIN, 0
+        while status != 603:
+            invite = phone.prove(lambda: phone.invite(f"sip:{callee}@{phone.domain}"))
+            phone.net.wait_for(lambda invite=invite: invite.statuses()[-1:] > [199], "an answer")  # type: ignore[misc]
+            status, tries = invite.statuses()[-1], tries - 1
+            assert tries, f"router {router} never declined"
 
 
 def call(caller: PasswordAgent, callee: PasswordAgent) -> None:
@@ -109,3 +125,12 @@ def test_routers_elsewhere_know_the_users_after_their_death(hosts: Hosts, net: N
     hosts.wait_replaced(before, ["router.0"])
     wait_told(lukas, 404)
     call(lukas, lenka)
+
+
+def test_routers_elsewhere_follow_the_rules(hosts: Hosts, net: Net) -> None:
+    board, eva = hosts.boards[ALPHA], PasswordAgent(net, "eva")
+    add_user(board, eva)
+    eva.sign_in()
+    wait_told(eva, 404)
+    board.cli("dnd", "petra", "on")
+    wait_declined(eva, "petra")
