@@ -17,6 +17,7 @@ from switchboard.auth.proving import ANSWER_FIELDS, asked_in
 from switchboard.core.call_rules import group_of
 from switchboard.core.dial_plan import number_of
 from switchboard.core.domains import Network, is_within, parse_host
+from switchboard.core.e164 import same
 from switchboard.core.preprocess import Routing
 from switchboard.core.refusal import Refusal
 from switchboard.core.request import IncomingRequest
@@ -47,8 +48,8 @@ class Trunk:
 
     `identity`: how the provider is told who calls: in From, in P-Asserted-Identity, or not at all, so that the phone's
     own From remains. `callers`: the number of a user; `caller`: that of all others. `numbers`: whose each is, as
-    `digits_of` writes it; ANY_NUMBER for all others. `sources`: networks from which the provider calls, besides what
-    its name leads to.
+    `digits_of` writes it in the form of the country; ANY_NUMBER for all others. `sources`: networks from which the
+    provider calls, besides what its name leads to.
     """
 
     name: str
@@ -67,9 +68,9 @@ class Trunk:
         return f"sip:{self.callers.get(user) or self.caller or self.user}@{self.domain}"
 
 
-def digits_of(number: str) -> str:
+def digits_of(number: str, normal: Callable[[str], str] = same) -> str:
     """A number as it is looked for: providers write it with + and without; "" for what is none."""
-    return number_of(number).removeprefix("+")
+    return normal(number_of(number)).removeprefix("+")
 
 
 def token_of(key: bytes, trunk: str) -> str:
@@ -93,19 +94,29 @@ class Proof(NamedTuple):
 
 
 class Trunks:
-    """All of them. `password_of`: of a trunk, "" if there is none; asked at each challenge."""
+    """All of them. `password_of`: of a trunk, "" if there is none; asked at each challenge.
 
-    def __init__(self, key: bytes, trunks: Mapping[str, Trunk], password_of: Callable[[str], str]) -> None:
+    `normal` makes one form of a number, in which the trunks' are, too (`DialPlan`).
+    """
+
+    def __init__(
+        self,
+        key: bytes,
+        trunks: Mapping[str, Trunk],
+        password_of: Callable[[str], str],
+        normal: Callable[[str], str] = same,
+    ) -> None:
         self.by_name = dict(trunks)
         self._numbers = frozenset(number for each in trunks.values() for number in each.numbers)
         self._key = key
+        self._normal = normal
         self._password_of = password_of
         self._tokens = {token_of(key, name): trunk for name, trunk in trunks.items()}
         self._hosts: dict[str, dict[str, float]] = {name: {} for name in trunks}
 
     def has_number(self, name: str) -> bool:
         """Whether a provider may mean one of its numbers by that name."""
-        return digits_of(name) in self._numbers
+        return digits_of(name, self._normal) in self._numbers
 
     def note_hosts(self, name: str, hosts: Iterable[str], now: float) -> None:
         """The provider's name leads to these IP addresses now (monotonic s)."""
@@ -162,7 +173,11 @@ class Trunks:
             return False
         trunk = self._tokens.get(name)
         if trunk is None:
-            trunk = self._sender(incoming.source.host, digits_of(name)) if self.has_number(name) else None
+            trunk = (
+                self._sender(incoming.source.host, digits_of(name, self._normal))
+                if self.has_number(name)
+                else None
+            )
             if trunk is None:
                 return False
         elif not self._comes_from(trunk, incoming.source.host):
@@ -177,7 +192,7 @@ class Trunks:
         if incoming.method == "OPTIONS":
             return ""
         for dialled in (name, *_named_in(incoming.message), trunk.user):
-            if to := trunk.numbers.get(digits_of(dialled)):
+            if to := trunk.numbers.get(digits_of(dialled, self._normal)):
                 return group_of(to) or to
         to = trunk.numbers.get(ANY_NUMBER, "")
         if not to:
