@@ -47,9 +47,8 @@ class Trunk:
     """One account. `uri`: of the provider, without user. `domain`: of the identities there.
 
     `identity`: how the provider is told who calls: in From, in P-Asserted-Identity, or not at all, so that the phone's
-    own From remains. `callers`: the number of a user; `caller`: that of all others. `numbers`: whose each is, as
-    `digits_of` writes it in the form of the country; ANY_NUMBER for all others. `sources`: networks from which the
-    provider calls, besides what its name leads to.
+    own From remains. `callers`: the number of a user; `caller`: that of all others. `numbers`: whose each is;
+    ANY_NUMBER for all others. `sources`: networks from which the provider calls, besides what its name leads to.
     """
 
     name: str
@@ -66,11 +65,6 @@ class Trunk:
     def identity_of(self, user: str) -> str:
         """The URI by which the provider is to know a call of `user`."""
         return f"sip:{self.callers.get(user) or self.caller or self.user}@{self.domain}"
-
-
-def digits_of(number: str, normal: Callable[[str], str] = same) -> str:
-    """A number as it is looked for: providers write it with + and without; "" for what is none."""
-    return normal(number_of(number)).removeprefix("+")
 
 
 def token_of(key: bytes, trunk: str) -> str:
@@ -96,7 +90,7 @@ class Proof(NamedTuple):
 class Trunks:
     """All of them. `password_of`: of a trunk, "" if there is none; asked at each challenge.
 
-    `normal` makes one form of a number, in which the trunks' are, too (`DialPlan`).
+    `normal`: makes one form of numbers (`e164.py`).
     """
 
     def __init__(
@@ -107,16 +101,20 @@ class Trunks:
         normal: Callable[[str], str] = same,
     ) -> None:
         self.by_name = dict(trunks)
-        self._numbers = frozenset(number for each in trunks.values() for number in each.numbers)
-        self._key = key
         self._normal = normal
+        self._numbers = {
+            name: {self._digits(number): to for number, to in each.numbers.items() if number != ANY_NUMBER}
+            for name, each in trunks.items()
+        }
+        self._key = key
         self._password_of = password_of
         self._tokens = {token_of(key, name): trunk for name, trunk in trunks.items()}
         self._hosts: dict[str, dict[str, float]] = {name: {} for name in trunks}
 
     def has_number(self, name: str) -> bool:
         """Whether a provider may mean one of its numbers by that name."""
-        return digits_of(name, self._normal) in self._numbers
+        digits = self._digits(name)
+        return any(digits in each for each in self._numbers.values())
 
     def note_hosts(self, name: str, hosts: Iterable[str], now: float) -> None:
         """The provider's name leads to these IP addresses now (monotonic s)."""
@@ -173,11 +171,7 @@ class Trunks:
             return False
         trunk = self._tokens.get(name)
         if trunk is None:
-            trunk = (
-                self._sender(incoming.source.host, digits_of(name, self._normal))
-                if self.has_number(name)
-                else None
-            )
+            trunk = self._sender(incoming.source.host, self._digits(name))
             if trunk is None:
                 return False
         elif not self._comes_from(trunk, incoming.source.host):
@@ -192,7 +186,7 @@ class Trunks:
         if incoming.method == "OPTIONS":
             return ""
         for dialled in (name, *_named_in(incoming.message), trunk.user):
-            if to := trunk.numbers.get(digits_of(dialled, self._normal)):
+            if to := self._numbers[trunk.name].get(self._digits(dialled)):
                 return group_of(to) or to
         to = trunk.numbers.get(ANY_NUMBER, "")
         if not to:
@@ -200,8 +194,12 @@ class Trunks:
         return group_of(to) or to
 
     def _sender(self, host: str, number: str) -> Trunk | None:
-        found = (each for each in self.by_name.values() if number in each.numbers)
+        found = (self.by_name[name] for name, numbers in self._numbers.items() if number in numbers)
         return next((each for each in found if self._comes_from(each, host)), None)
+
+    def _digits(self, name: str) -> str:
+        """A number as it is looked for: providers write it with + and without; "" for what is none."""
+        return self._normal(number_of(name)).removeprefix("+")
 
     def _comes_from(self, trunk: Trunk, host: str) -> bool:
         if host in self._hosts[trunk.name]:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from switchboard.core.dial_plan import number_of
 from switchboard.core.domains import parse_networks
 from switchboard.core.e164 import same
-from switchboard.core.trunks import ANY_NUMBER, Trunk, digits_of
+from switchboard.core.trunks import ANY_NUMBER, Trunk
 from switchboard.settings.types import Domain, Network, OptionalFile
 from switchboard.sip.errors import ParseError
 from switchboard.sip.uri import SipUri, parse_uri
@@ -104,6 +104,7 @@ class TrunkSettings(BaseModel):
 
     def trunk(self, name: str, normal: Callable[[str], str] = same) -> Trunk:
         """The trunk for the core. `normal`: see `DialPlan`. ValueError, for people."""
+        self._check_owners(name, normal)
         return Trunk(
             name,
             self.uri,
@@ -113,24 +114,26 @@ class TrunkSettings(BaseModel):
             self.identity,
             _written(self.caller, normal),
             {user: _written(caller, normal) for user, caller in self.callers.items()},
-            self._owners(name, normal),
+            {
+                number if number == ANY_NUMBER else number_of(number): to.removeprefix("user:")
+                for number, to in self.numbers.items()
+            },
             parse_networks(self.sources),
         )
 
-    def _owners(self, name: str, normal: Callable[[str], str]) -> dict[str, str]:
+    def _check_owners(self, name: str, normal: Callable[[str], str]) -> None:
         found: dict[str, str] = {}
-        for number, text in self.numbers.items():
-            key = ANY_NUMBER if number == ANY_NUMBER else digits_of(number, normal)
-            to = text.removeprefix("user:")
-            if found.setdefault(key, to) != to:
-                raise ValueError(f"trunks.{name}.numbers: {number} leads to {found[key]} and to {to}")
-        return found
+        for number, to in self.numbers.items():
+            if found.setdefault(normal(number_of(number)).removeprefix("+"), to) != to:
+                raise ValueError(
+                    f"trunks.{name}.numbers: {number} leads to {to}, and in another form to somebody else"
+                )
 
 
 def _written(caller: str, normal: Callable[[str], str]) -> str:
     """A number in its one form; a name as it is."""
-    number = number_of(caller)
-    return normal(number) if normal(number).startswith("+") else caller
+    number = normal(number_of(caller))
+    return number if number.startswith("+") else caller
 
 
 def _host_of(registrar: str) -> str:
