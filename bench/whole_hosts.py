@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,6 +28,12 @@ COMPONENTS: Final = {
     GAMMA: ("router.0",),
     DELTA: ("router.1",),
 }
+TWO_REGISTRARS: Final = {
+    ALPHA: ("edge", "translator"),
+    BETA: ("registrar", "journal"),
+    GAMMA: ("registrar",),
+    DELTA: ("router",),
+}
 STANDBY: Final = {"SWITCHBOARD_ROUTER_STANDBY": "true"}
 AWAY_S: Final = 5.0
 """How long a host is away; then it begins to start."""
@@ -38,24 +44,27 @@ Server = RedisServer | PostgresServer
 
 
 class Case(NamedTuple):
-    """`host`: who dies; "": the server on which the registrations are."""
+    """`host`: who dies; "": the server on which the registrations are, which is made at an address of the host beta."""
 
     host: str
-    settings: dict[str, str]
-    server: Callable[[], AbstractContextManager[tuple[Server, str]]] | None = None
+    settings: Mapping[str, str]
+    server: Callable[[str], AbstractContextManager[tuple[Server, str]]] | None = None
+    components: Mapping[str, Sequence[str]] = COMPONENTS
 
 
 @contextmanager
-def _redis() -> Iterator[tuple[Server, str]]:
+def _redis(address: str) -> Iterator[tuple[Server, str]]:
+    options = ("--appendonly", "yes", "--bind", "127.0.0.1", address, "--protected-mode", "no")
     with (
         TemporaryDirectory(prefix="bench-redis-") as name,
-        redis_server(Path(name) / "redis", "--appendonly", "yes") as server,
+        redis_server(Path(name) / "redis", *options) as server,
     ):
-        yield server, server.url
+        yield server, f"redis://{address}:{server.port}"
 
 
 @contextmanager
-def _postgres() -> Iterator[tuple[Server, str]]:
+def _postgres(address: str) -> Iterator[tuple[Server, str]]:  # noqa: ARG001
+    """Only for beta itself."""
     with postgres_server() as server:
         yield server, server.url(server.database())
 
@@ -65,6 +74,7 @@ CASES: Final = {
     "host of router.0": Case(GAMMA, {}),
     "host of router.0, with a standby router": Case(GAMMA, STANDBY),
     "host of registrar and journal": Case(BETA, {}),
+    "host of one of two registrars": Case(GAMMA, {}, _redis, TWO_REGISTRARS),
     "Redis": Case("", {}, _redis),
     "PostgreSQL": Case("", {}, _postgres),
 }
@@ -89,8 +99,9 @@ class WholeHosts(WithoutRules):
             settings = dict(self._case.settings)
             if self._case.server:
                 with self._lan.entered(BETA):
-                    self._server, settings["SWITCHBOARD_LOCATION"] = enter(self._case.server())
-            self.hosts = enter(Hosts(self._lan, self.routers, COMPONENTS, settings))
+                    server = self._case.server(self._lan.backbone[BETA])
+                    self._server, settings["SWITCHBOARD_LOCATION"] = enter(server)
+            self.hosts = enter(Hosts(self._lan, self.routers, self._case.components, settings))
             self.ledger: Ledger | None = Ledger(self.hosts.boards[BETA].data_dir / "cdr.jsonl")
             enter(self._lan.entered(PHONES))
             self._stack = self._stack.pop_all()
@@ -116,7 +127,7 @@ class WholeHosts(WithoutRules):
 
     def blow(self, target: str, way: Way) -> Blow:  # noqa: ARG002
         """Prepare the event."""
-        if self._server:
+        if self._server and not self._case.host:
             return ServerBlow(self._lan, self._server)
         return HostBlow(self.hosts, self._case.host)
 

@@ -27,7 +27,7 @@ from switchboard.core.loop_detection import Branches
 from switchboard.core.place import address_named
 from switchboard.core.planner import Planner
 from switchboard.core.proxy import Proxy
-from switchboard.core.relaying import Relays
+from switchboard.core.relays import Relays
 from switchboard.core.router_core import Effects, RouterCore, Run
 from switchboard.core.star_codes import StarCodes
 from switchboard.core.targets import TargetPolicy

@@ -1,23 +1,27 @@
 """What is measured: each row starts a subject by itself and returns a figure for each of its lines."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+from system.media_engine import HOST, RtpEngine
 
 from bench.speed.capture import Capture, capture
 from bench.speed.delays import stays_ms
 from bench.speed.figure import Figure, Line
 from bench.speed.highest import HighestRate, two_routers
 from bench.speed.memory import memory_mb
+from bench.speed.programs import require
 from bench.speed.quantiles import quantile
 from bench.speed.run import Plan, Run, prepare, run
 from bench.speed.scale import Scale
-from bench.speed.scenario import CALL, CANCELLED, MESSAGE, REFUSED, REGISTER, Scenario
+from bench.speed.scenario import CALL, CANCELLED, MESSAGE, REFUSED, REGISTER, RELAYED, Scenario
 from bench.speed.subjects import Kind, started
 
 BOTH = (Kind.KAMAILIO, Kind.OURS)
 USERS = 1000
 GROWTH_RATE = 1000
 RAMP_S = 2.0
+RELAYED_PORTS = 8000
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ def make_rows(scale: Scale) -> list[Row]:
         _each_row(scale, "message", "MESSAGE at 1000/s", "≤ 0.7", MESSAGE, 1000),
         _each_row(scale, "refused", "INVITE refused with 486, at 1000/s", "≤ 0.6", REFUSED, 1000),
         _each_row(scale, "cancelled", "INVITE cancelled, at 1000/s", "≤ 0.6", CANCELLED, 1000),
+        _relayed_row(scale, 100),
         _memory_row(scale),
         _calls_up_row(scale),
         _users_row(scale),
@@ -64,9 +69,9 @@ def _plan(scale: Scale, rate: int, scenario: Scenario = CALL, users: int = USERS
     return Plan(rate, scenario, scale.warm_s, scale.window_s, users=users)
 
 
-def _run_alone(kind: Kind, plan: Plan) -> Run:
+def _run_alone(kind: Kind, plan: Plan, settings: Mapping[str, str] | None = None) -> Run:
     """A subject that does nothing else before or after."""
-    with started(kind) as subject:
+    with started(kind, settings=settings) as subject:
         prepare(subject, plan.users)
         return run(subject, plan)
 
@@ -83,6 +88,19 @@ def _each_row(scale: Scale, name: str, title: str, target: str, scenario: Scenar
         return [cpu_figure(_run_alone(kind, _plan(scale, rate, scenario)), 1000)]
 
     return Row(name, [Line(f"{title}: CPU each", "µs", 0, target)], BOTH, measure)
+
+
+def _relayed_row(scale: Scale, rate: int) -> Row:
+    """rtpengine relays the media of all calls; its own CPU does not count."""
+
+    def measure(kind: Kind) -> list[Figure]:
+        require("rtpengine")
+        with RtpEngine(RELAYED_PORTS, (HOST,), ("--delete-delay=2",)) as engine:
+            settings = {"SWITCHBOARD_MEDIA": engine.url, "SWITCHBOARD_RELAY_MEDIA": "always"}
+            return [cpu_figure(_run_alone(kind, _plan(scale, rate, RELAYED), settings))]
+
+    title = f"CPU per call at {rate} calls/s while rtpengine relays the media, without the engine's"
+    return Row("relayed", [Line(title, "ms", 3)], BOTH, measure)
 
 
 def _highest_row(scale: Scale) -> Row:

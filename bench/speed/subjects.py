@@ -73,9 +73,11 @@ def started(kind: Kind, workers: int = 0, settings: Mapping[str, str] | None = N
 
 
 @contextmanager
-def _kamailio(workers: int, _: Mapping[str, str]) -> Iterator[Subject]:
+def _kamailio(workers: int, settings: Mapping[str, str]) -> Iterator[Subject]:
     require("kamailio")
-    with Kamailio(*KAMAILIO_MEMORY, "-A", f"WORKERS={workers or 1}") as kamailio:
+    engine = settings.get("SWITCHBOARD_MEDIA", "").replace("rtpengine://", "udp:")
+    relays = ("-A", f'RTPENGINE="{engine}"') if engine else ()
+    with Kamailio(*KAMAILIO_MEMORY, "-A", f"WORKERS={workers or 1}", *relays) as kamailio:
         yield Subject(Kind.KAMAILIO, kamailio.address, lambda: _tree(kamailio.main))
 
 

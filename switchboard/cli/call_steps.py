@@ -9,6 +9,9 @@ from switchboard.core.call_rules import Group, UserRules
 from switchboard.core.dial_plan import DialPlan, Step
 from switchboard.core.domains import OwnDomains
 from switchboard.core.planner import Planner
+from switchboard.core.refusal import Refusal
+from switchboard.core.star_codes import StarCodes
+from switchboard.registrar.rule_checks import CASES
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
 
@@ -74,6 +77,25 @@ def plan_of(
     place, status = Place(settings, knows), settings.do_not_disturb_status
     planner = Planner(rules, place, settings.max_forks, status, settings.foreign_users)
     return planner.plan(callee, caller, 0.0) if planner.concerns(callee, 0.0) else ()
+
+
+def star_step(settings: Settings, dialled: str, user: str) -> Step | None:
+    """What a star code would do; None if it is none."""
+    try:
+        changes = StarCodes(settings.star_codes.actions).read(dialled)
+    except Refusal as refusal:
+        return Step("star_codes", f"refused with {refusal.status} {refusal.reason}")
+    if changes is None:
+        return None
+    words = ", ".join(_change(name, value) for name, value in changes.items())
+    return Step("star_codes", f"the registrar changes the rules of {user or 'who dials it'}: {words}")
+
+
+def _change(name: str, value: object) -> str:
+    if name == "dnd":
+        return f"do not disturb {'on' if value else 'off'}"
+    words = CASES.get(name, name)
+    return f"{words} → {value}" if value else f"{words} off"
 
 
 def steps_of(callee: str, plan: Plan) -> Iterator[Step]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from switchboard.bus.rpc import RpcError
-from switchboard.cli.call_steps import AskedRules, led_to, plan_of, steps_of
+from switchboard.cli.call_steps import AskedRules, led_to, plan_of, star_step, steps_of
 from switchboard.cli.output import FAILED, JsonOption, print_json, print_table, say
 from switchboard.cli.running import context_or_exit, settings_or_exit
 from switchboard.core.call_plan import Callee, Plan
@@ -42,6 +42,9 @@ def attempt(
 ) -> None:
     """Print each step of the dial plan for a number, and where the call would go. Nothing is sent to anybody."""
     settings = settings_or_exit()
+    if star := star_step(settings, number, user):
+        _print_star(star, as_json)
+        return
     plan = settings.make_dial_plan()
     registrar = _Registrar(settings)
     steps: list[Step] = []
@@ -58,6 +61,13 @@ def attempt(
         say("\n".join(found) or nowhere)
     if not found:
         raise typer.Exit(FAILED)
+
+
+def _print_star(step: Step, as_json: bool) -> None:
+    if as_json:
+        print_json({"steps": [step._asdict()], **Lead()._asdict(), "requests": []})
+    else:
+        print_table(("step", "found"), [step], "")
 
 
 class _Registrar:

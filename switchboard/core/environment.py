@@ -11,7 +11,7 @@ from switchboard.core.forwarding import LARGEST_SENT, Plan, is_sendable, literal
 from switchboard.core.limits import Caps
 from switchboard.core.loop_detection import Branches, Numbering
 from switchboard.core.next_hops import NextHops
-from switchboard.core.relaying import Relays
+from switchboard.core.relays import Relays
 from switchboard.core.star_codes import StarCodes
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.transactions import TransactionLayer

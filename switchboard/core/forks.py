@@ -20,7 +20,8 @@ from switchboard.core.following import added_lines
 from switchboard.core.forwarding import LARGEST_SENT, compose, literal_hop, plan
 from switchboard.core.history_info import lines_that_came
 from switchboard.core.preprocess import MAX_BREADTH, Routing
-from switchboard.core.relaying import Leaving, Relayed
+from switchboard.core.relaying import Relayed
+from switchboard.core.relays import Leaving
 from switchboard.core.request import IncomingRequest
 from switchboard.core.server_transaction import ServerTransaction
 from switchboard.core.stages import Stages

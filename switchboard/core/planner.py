@@ -33,6 +33,10 @@ from switchboard.sip.uri import is_sip, parse_uri
 MOST_STAGES: Final = 60
 MOST_FORWARDS: Final = 8
 """One behind the other."""
+MOST_DEPTH: Final = 16
+"""Groups in groups, and forwards of their members."""
+MOST_LOOKED_AT: Final = 3000
+"""Destinations that are looked at for one plan."""
 _LONGEST_REASON: Final = 120
 
 
@@ -103,6 +107,7 @@ class _Making:
         self._planner = planner
         self._caller = caller
         self._at = at
+        self._looked_at = 0
         self.stages: list[Stage] = []
 
     def lead(self, to: str, by: str, forwards: tuple[Forward, ...], fresh: int, path: tuple[str, ...]) -> int:
@@ -179,7 +184,7 @@ class _Making:
         forwards, fresh = way
         return self.lead(forward.to, forward.by, (*forwards, forward), fresh + 1, path)
 
-    def _turns(self, group: Group, passed: set[str]) -> list[tuple[list[Callee], int]]:
+    def _turns(self, group: Group, passed: set[str], depth: int = 0) -> list[tuple[list[Callee], int]]:
         """Who is called one after the other, and for how many seconds. `passed`: names, each is called once."""
         passed.add(GROUP + group.name)
         if group.way == "all":
@@ -191,8 +196,8 @@ class _Making:
             if inner is None:
                 callees = self._flat([member], GROUP + group.name, passed)
                 turns += [(callees, group.after_s)] if callees else []
-            elif GROUP + inner.name not in passed:
-                turns += self._turns(inner, passed)
+            elif GROUP + inner.name not in passed and depth < MOST_DEPTH:
+                turns += self._turns(inner, passed, depth + 1)
         return turns
 
     def _names_of(self, group: Group) -> dict[str, str]:
@@ -204,17 +209,17 @@ class _Making:
             found[name] = name if group_of(name) else member
         return found
 
-    def _flat(self, destinations: Iterable[str], by: str, passed: set[str]) -> list[Callee]:
+    def _flat(self, destinations: Iterable[str], by: str, passed: set[str], depth: int = 0) -> list[Callee]:
         """Whom destinations mean that are called at once, each once, and no more than a call may ring."""
         found: list[Callee] = []
         for destination in destinations:
-            if len(found) >= self._planner.most:
+            if len(found) >= self._planner.most or depth > MOST_DEPTH:
                 self._planner.left_out += 1
             else:
-                found += self._flat_one(destination, by, passed)
+                found += self._flat_one(destination, by, passed, depth + 1)
         return found[: self._planner.most]
 
-    def _flat_one(self, destination: str, by: str, passed: set[str]) -> list[Callee]:
+    def _flat_one(self, destination: str, by: str, passed: set[str], depth: int) -> list[Callee]:
         lead = self._find(destination, by)
         if lead.uris:
             return [Callee(uris=lead.uris)]
@@ -223,19 +228,22 @@ class _Making:
         passed.add(lead.user)
         if name := group_of(lead.user):
             group = self._planner.rules.group(name)
-            return self._flat(group.members, lead.user, passed) if group else []
+            return self._flat(group.members, lead.user, passed, depth) if group else []
         rules = self._planner.rules.of(lead.user)
         if rules is None:
             return [Callee(lead.user)]
         if rules.always:
-            return self._flat_one(rules.always, lead.user, passed)
+            return self._flat([rules.always], lead.user, passed, depth)
         if rules.dnd:
             return []
-        return [Callee(lead.user), *self._flat(rules.also, lead.user, passed)]
+        return [Callee(lead.user), *self._flat(rules.also, lead.user, passed, depth)]
 
     def _find(self, to: str, by: str) -> Lead:
         """Whom a destination means: a user ("group:NAME" for a group), URIs outside, or why it may not be called."""
         planner = self._planner
+        self._looked_at += 1
+        if self._looked_at > MOST_LOOKED_AT:
+            return Lead(status=482, rule="Too Many Members")
         name = to
         if is_sip(to):
             uri = parse_uri(to)

@@ -25,7 +25,7 @@ from switchboard.core.preprocess import Routing, preprocess
 from switchboard.core.qualifying import Qualifier
 from switchboard.core.refusal import Refusal, is_ack_of_such
 from switchboard.core.relay_end import end_dialog
-from switchboard.core.relaying import Leaving
+from switchboard.core.relays import Leaving
 from switchboard.core.request import IncomingRequest, address_of_record
 from switchboard.core.response_context import ResponseContext
 from switchboard.core.server_transaction import (

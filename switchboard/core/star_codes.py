@@ -51,7 +51,7 @@ class StarCodes:
             return
         if routing.target is not None or not policy.own.owns(routing.uri):
             return
-        changes = self._read(dialled)
+        changes = self.read(dialled)
         if changes is None:
             return
         user, caller = routing.user, incoming.caller
@@ -61,8 +61,8 @@ class StarCodes:
             raise Refusal(403, "Star Codes Are For Known Users")
         raise StarDial(user, changes)
 
-    def _read(self, dialled: str) -> Mapping[str, Any] | None:
-        """What the longest code at its beginning means; None for none."""
+    def read(self, dialled: str) -> Mapping[str, Any] | None:
+        """What the longest code at its beginning means; None for none. `Refusal` without its number."""
         code, action = next((each for each in self._actions if dialled.startswith(each[0])), ("", ""))
         rest = dialled.removeprefix(code).strip(" *-")
         if action in CASES:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from switchboard.core.relay_mark import PARAM
-from switchboard.core.relaying import FIGURES, NO_ENGINE
+from switchboard.core.relays import FIGURES, NO_ENGINE
 from switchboard.history.account import Advice, HangUp
 from switchboard.history.call_messages import ExplainedCall
 from switchboard.history.lenient import LenientMessage

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from switchboard.media.bencode import BencodeError, decode, encode
-from switchboard.media.commands import Ask, Told, read_reply
+from switchboard.media.commands import GONE, Ask, Told, read_reply
 from switchboard.media.engine import Engine
 
 ANSWER_S: Final = 0.5
@@ -32,6 +32,7 @@ class _Pending:
     left: tuple[Engine, ...]
     raw: bytes
     due: float
+    lost: tuple[Engine, ...] = ()
     tries: int = 1
 
 
@@ -92,8 +93,9 @@ class NgClient:
         self.gone.discard(engine)
         if pending.ask.moves_on and pending.left and (told.error or told.knew_nothing):
             self.moved += 1
-            return self._send(pending.ask, pending.left, now)
-        self._tell(pending.ask, told)
+            lost = (engine,) if told.error == GONE else ()
+            return self._send(pending.ask, pending.left, now, pending.lost + lost)
+        self._tell(pending.ask, told._replace(lost=pending.lost))
         return ()
 
     def refuse(self, engine: Engine, now: float) -> Iterable[Datagram]:
@@ -146,12 +148,14 @@ class NgClient:
             "media_gone": len(self.gone),
         }
 
-    def _send(self, ask: Ask, engines: Sequence[Engine], now: float) -> list[Datagram]:
+    def _send(
+        self, ask: Ask, engines: Sequence[Engine], now: float, lost: tuple[Engine, ...] = ()
+    ) -> list[Datagram]:
         engine, *left = engines
         self._number += 1
         cookie = f"{self._prefix}{self._number:x}".encode()
         raw = cookie + b" " + encode(dict(ask.command))
-        self._pending[cookie] = _Pending(ask, engine, tuple(left), raw, now + ANSWER_S)
+        self._pending[cookie] = _Pending(ask, engine, tuple(left), raw, now + ANSWER_S, lost)
         return [(engine, raw)]
 
     def _give_up(self, cookie: bytes, pending: _Pending, now: float) -> list[Datagram]:
@@ -159,9 +163,9 @@ class NgClient:
         self.gone.add(pending.engine)
         if pending.left:
             self.moved += 1
-            return self._send(pending.ask, pending.left, now)
-        self.unanswered += 1
-        self._tell(pending.ask, Told(None, error="no media engine answers"))
+            return self._send(pending.ask, pending.left, now, pending.lost)
+        self.unanswered += pending.ask.token is not None
+        self._tell(pending.ask, Told(None, error="no media engine answers", lost=pending.lost))
         return []
 
     def _tell(self, ask: Ask, told: Told) -> None:

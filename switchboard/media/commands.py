@@ -29,6 +29,7 @@ class Told(NamedTuple):
     """The answer: of which engine, the SDP of an offer or an answer, what was relayed; or what went wrong, in words.
 
     `engine` is None if no engine answered. `knew_nothing`: there was no such call to delete.
+    `lost`: engines that were asked before, and have dropped what they had of the call (`GONE`).
     """
 
     engine: Engine | None
@@ -36,6 +37,7 @@ class Told(NamedTuple):
     error: str = ""
     figures: "Figures | None" = None
     knew_nothing: bool = False
+    lost: tuple[Engine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterable
 
 from switchboard.core.relay_rules import NEVER
-from switchboard.core.relaying import Relays
+from switchboard.core.relays import Relays
 from switchboard.media.client import Datagram, NgClient
 from switchboard.media.commands import Ask, Told
 from switchboard.media.engine import Engine

@@ -135,8 +135,10 @@ class RouterService(Actor):
         ]
         self.outboxes: list[Outbox] = [*self._sender.outboxes]
         self._delegated: Delegating | None = None
-        self._dialled = Outbox(context, endpoints.inbox("registrar"), "rules.dialled", DIALLED_KEPT)
-        self.outboxes.append(self._dialled)
+        self._dialled: Outbox | None = None
+        if settings.star_codes.actions:
+            self._dialled = Outbox(context, endpoints.inbox("registrar"), "rules.dialled", DIALLED_KEPT)
+            self.outboxes.append(self._dialled)
         if Component.PRESENCE in components(settings):
             self._delegated = Delegating(context, endpoints.inbox("presence"), instance)
             self.outboxes.append(self._delegated.outbox)
@@ -391,7 +393,8 @@ class RouterService(Actor):
             self._resolver.ask(question)
         if self._media and effects.asks:
             self._media.ask(effects.asks, now)
-        self._dialled.put_all(map(_as_item, effects.dialled))
+        if self._dialled is not None:
+            self._dialled.put_all(map(_as_item, effects.dialled))
         if self._delegated is not None:
             self._delegated.put(map(_as_item, effects.delegated))
             if effects.led and now < self._calls_wanted_until:

@@ -71,3 +71,21 @@ def test_a_setting_says_what_callers_hear_of_who_is_not_to_be_disturbed(switchbo
 @pytest.mark.usefixtures("registrar")
 def test_without_rules_it_is_as_ever(switchboard: Run) -> None:
     assert switchboard("dialplan", "try", "jan").stderr.splitlines()[1:] == ["INVITE sip:jan@192.0.2.7"]
+
+
+@pytest.mark.parametrize(
+    ("dialled", "found"),
+    [
+        ("*72101", "the registrar changes the rules of lenka: always → 101"),
+        ("*73", "always off, busy off, no answer off, not registered off, also off"),
+        ("*78", "the rules of lenka: do not disturb on"),
+        ("*72", "refused with 484 Dial *72 And A Number"),
+    ],
+)
+def test_a_star_code_is_told(switchboard: Run, dialled: str, found: str) -> None:
+    codes = json.dumps({"always": "*72", "off": "*73", "dnd_on": "*78"})
+    done = switchboard("dialplan", "try", dialled, "--as", "lenka", STAR_CODES=codes)
+    assert done.status == 0
+    assert found in done.stdout
+    told = json.loads(switchboard("dialplan", "try", dialled, "--json", STAR_CODES=codes).stdout)
+    assert (told["steps"][0]["rule"], told["requests"]) == ("star_codes", [])

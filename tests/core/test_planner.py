@@ -98,3 +98,15 @@ def test_where_a_call_is_in_its_plan_survives_the_log(drawn: StaticRules) -> Non
     stages.next([])
     found = Stages.restore(unpack(pack(stages.saved()), lists=False))
     assert (found.stage, found.saved()) == (stages.stage, stages.saved())
+
+
+def test_thousands_of_groups_in_groups_are_bounded() -> None:
+    """A chain of them, and groups that all have each other as members."""
+    chain = [Group(f"g{number}", (f"group:g{number + 1}",), WAYS[number % 4]) for number in range(2000)]
+    plan = plan_of(StaticRules({}, chain), "group:g0")
+    assert plan[0].reason == "Nobody In The Group Can Be Called"
+    everybody = tuple(f"group:g{number}" for number in range(100))
+    web = [Group(f"g{number}", everybody, "turn") for number in range(100)]
+    assert plan_of(StaticRules({}, web), "group:g0")[0].status == 480
+    always = {f"u{number}": UserRules(always=f"u{number + 1}") for number in range(2000)}
+    assert plan_of(StaticRules(always, [Group("g", ("u0",))]), "group:g")[0].status == 480

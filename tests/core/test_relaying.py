@@ -5,7 +5,7 @@ import re
 import pytest
 from playbook import ENGINES, HOST, LENKA, LUKAS, PETER, Board, Sent, request, response
 
-from switchboard.core.relaying import LINGERS_S
+from switchboard.core.relays import LINGERS_S
 from switchboard.media.commands import GONE, Ask, Figures, Told
 from switchboard.sip.flow import UDP, WS, Flow, connection_of
 from switchboard.sip.message import Message, parse_message
@@ -127,6 +127,25 @@ def test_each_fork_has_its_own_name_and_a_lost_one_is_deleted() -> None:
     made.receive(accepted(first.message), first.to)
     answering = made.relayed(ok(THEIRS))
     assert {answering.command["via-branch"], deleted.command["via-branch"]} == names
+
+
+def test_a_fork_that_its_engine_has_dropped_for_another_one_is_lost() -> None:
+    """The voice of the second one, at another engine, is not to be taken for its own."""
+    made = board()
+    made.bind("lenka", "sip:lenka@10.0.0.12:5060", "sip:lenka@10.0.0.13:5060")
+    made.receive(invite(), LUKAS)
+    made.relayed(ok(OURS))
+    made.relayed(ok(OURS, 1)._replace(lost=(ENGINES[0],)))
+    first, second = made.sent()
+    made.answers()
+    made.receive(accepted(first.message), first.to)
+    assert [each.message.method for each in made.sent()] == ["ACK", "BYE"]
+    for ended in [each for each in made.asks if each.token is not None]:
+        assert ended.command["command"] == "delete"
+        made.relayed(Told(None))
+    made.receive(accepted(second.message), second.to)
+    made.relayed(ok(THEIRS, 1))
+    assert made.statuses() == [200]
 
 
 def test_what_comes_behind_a_response_that_waits_comes_behind_it() -> None:

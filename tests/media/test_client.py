@@ -101,7 +101,8 @@ def test_an_error_is_the_answer_or_moves_on(client: NgClient) -> None:
     engine, raw = only(client.receive(ONE, reply(raw, error), 1.0))
     assert engine == OTHER
     assert not list(client.receive(OTHER, reply(raw, error), 1.0))
-    assert client.take_told()[0][1].error == "Ran out of ports"
+    told = client.take_told()[0][1]
+    assert (told.error, told.lost) == ("Ran out of ports", (ONE,))
 
 
 def test_what_is_no_answer_is_told_as_one(client: NgClient) -> None:

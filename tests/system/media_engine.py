@@ -27,9 +27,14 @@ _HOST = re.compile(rb"c=IN IP[46] ([0-9a-fA-F:.]+)")
 
 
 class RtpEngine:
-    """An engine with ports of its own; it runs inside the `with` block. `ports`: how many for media, at its `hosts`."""
+    """An engine with ports of its own; it runs inside the `with` block. `ports`: how many for media, at its `hosts`.
 
-    def __init__(self, ports: int = 200, hosts: Sequence[str] = (HOST, "::1")) -> None:
+    `options`: of its command line.
+    """
+
+    def __init__(
+        self, ports: int = 200, hosts: Sequence[str] = (HOST, "::1"), options: Sequence[str] = ()
+    ) -> None:
         require_tools("rtpengine")
         self.port = free_port(HOST)
         self._home = TemporaryDirectory(prefix="rtpengine-test-")
@@ -39,7 +44,7 @@ class RtpEngine:
             shutil.which("rtpengine") or "",
             *("--config-file=none", "--table=-1", "--foreground", "--log-stderr", "--log-level=5"),
             *(f"--interface={each}" for each in hosts),
-            *(f"--listen-ng={HOST}:{self.port}", f"--pidfile={self._home.name}/pid"),
+            *(f"--listen-ng={HOST}:{self.port}", f"--pidfile={self._home.name}/pid", *options),
         ]
         self._process: subprocess.Popen[bytes] | None = None
 
