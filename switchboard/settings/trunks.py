@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from switchboard.core.dial_plan import number_of
 from switchboard.core.domains import parse_networks
-from switchboard.core.trunks import ANY_NUMBER, Trunk, digits_of
+from switchboard.core.trunks import ANY_NUMBER, Trunk
 from switchboard.settings.types import Domain, Network, OptionalFile
 from switchboard.sip.errors import ParseError
 from switchboard.sip.uri import SipUri, parse_uri
@@ -108,7 +108,7 @@ class TrunkSettings(BaseModel):
             self.caller,
             self.callers,
             {
-                number if number == ANY_NUMBER else digits_of(number): to.removeprefix("user:")
+                number if number == ANY_NUMBER else number_of(number): to.removeprefix("user:")
                 for number, to in self.numbers.items()
             },
             parse_networks(self.sources),

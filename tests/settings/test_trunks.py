@@ -15,7 +15,9 @@ GOOD: dict[str, Any] = {"registrar": "voip.example", "user": "481"}
 def load(monkeypatch: pytest.MonkeyPatch, trunks: dict[str, Any], **more: Any) -> Settings:
     monkeypatch.setenv("SWITCHBOARD_TRUNKS", json.dumps(trunks))
     for name, value in more.items():
-        monkeypatch.setenv(f"SWITCHBOARD_{name.upper()}", json.dumps(value))
+        monkeypatch.setenv(
+            f"SWITCHBOARD_{name.upper()}", value if isinstance(value, str) else json.dumps(value)
+        )
     return load_settings()
 
 
@@ -32,7 +34,7 @@ def test_a_trunk(monkeypatch: pytest.MonkeyPatch) -> None:
         "voip.example",
         "481",
     )
-    assert trunk.numbers == {"4212555": "lenka", "*": "front"}
+    assert trunk.numbers == {"+4212555": "lenka", "*": "front"}
     assert [trunk.identity_of(user) for user in ("lenka", "lukas")] == [
         "sip:+42125551@voip.example",
         "sip:+4212555@voip.example",
@@ -88,3 +90,12 @@ def test_the_password_is_in_a_private_file(monkeypatch: pytest.MonkeyPatch, tmp_
     path.write_text("\n")
     with pytest.raises(PasswordError, match="holds no password"):
         read_password(path, "p")
+
+
+def test_on_several_hosts_one_has_to_run_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = ["edge", "registrar", "router", "translator", "journal"]
+    hosts = {"alpha": {"address": "10.0.0.1", "components": parts}}
+    with pytest.raises(SettingsError, match="no host has trunks"):
+        load(monkeypatch, {"p": GOOD}, hosts=hosts, host="alpha", routers=1)
+    hosts["alpha"]["components"] = [*parts, "trunks"]
+    assert load(monkeypatch, {"p": GOOD}, hosts=hosts, host="alpha", routers=1).trunks
