@@ -157,7 +157,7 @@ def _notes_on(
 ) -> Iterator[str]:
     match end:
         case "group", name if book.group(name) is None:
-            yield f"there is no group {name} yet: switchboard group add {name} USER…"
+            yield f"there is no group {name} yet: switchboard group add {name} USER"
         case "foreign", _ if not caller or around.foreign_users is None or caller in around.foreign_users:
             yield f"{destination} is of another domain, which gets these calls, whoever calls"
         case "foreign", _:

@@ -89,7 +89,7 @@ def test_who_is_not_there_yet_is_noted() -> None:
     notes = check_user("anna", UserRules(busy="nobody", no_answer="group:none"), StaticRules(), around())
     assert notes == [
         "no users yet, and not registered: anna, nobody",
-        "there is no group none yet: switchboard group add none USER…",
+        "there is no group none yet: switchboard group add none USER",
     ]
     assert check_user("lenka", UserRules(busy="x"), StaticRules(), around()) == [
         "x is no user yet, and is not registered"
