@@ -10,7 +10,7 @@ from presence.test_publications import TYPE
 from xmlschema import XMLSchema
 
 from switchboard.presence.calls import Leg
-from switchboard.presence.dialog_info import DialogInfo
+from switchboard.presence.dialog_info import MOST, DialogInfo
 from switchboard.presence.pidf import compose
 
 RPID = (
@@ -108,3 +108,10 @@ def test_dialogs_are_valid(leg: Leg) -> None:
     package = DialogInfo(lambda _: (leg,))
     body = package.body(LENKA_AOR, package.state("lenka", 0.0), 3)
     schema("dialog-info").validate(body.decode())
+
+
+def test_a_document_fits_into_a_notify_however_many_calls_there_are() -> None:
+    over = tuple(Leg(f"d{each}", "recipient", "terminated", "rejected") for each in range(MOST))
+    alive = tuple(Leg(f"e{each}", "recipient", "confirmed") for each in range(MOST // 2))
+    package = DialogInfo(lambda _: over + alive)
+    assert package.state("lenka", 0.0) == alive + over[: MOST // 2]
