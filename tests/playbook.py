@@ -312,6 +312,7 @@ class Board:
             self.twin.crash()
         effects = self.core.take(self.now)
         self.asks = [*(each for each in self.asks if each.token is None), *effects.asks]
+        self.lookups += (each.lookup for each in effects.lookups if each.lookup not in self.lookups)
         return [*_sent_in(effects.requests), *_sent_in(effects.responses)]
 
     @property

@@ -154,6 +154,7 @@ def _examine(settings: Settings, origins: Origins) -> "Iterator[Finding]":
     from switchboard.doctor.journal import check_journal as examine_journal
     from switchboard.doctor.location import check_location as examine_location
     from switchboard.doctor.machine import check_machine, check_running
+    from switchboard.doctor.media import check_media
     from switchboard.doctor.messages import check_messages
     from switchboard.doctor.network import check_network
     from switchboard.doctor.probe import machine_facts, network_facts, running_facts
@@ -179,6 +180,8 @@ def _examine(settings: Settings, origins: Origins) -> "Iterator[Finding]":
     if is_here("journal.0", settings):
         yield from examine_journal(settings, running.to_ship)
     yield from check_trunks(settings, trunks)
+    if is_here("router.0", settings):
+        yield from check_media(settings)
     yield from check_messages(settings, running.presence)
     yield from check_running(running)
 

@@ -17,6 +17,7 @@ from switchboard.auth.proving import ANSWER_FIELDS, asked_in
 from switchboard.core.call_rules import group_of
 from switchboard.core.dial_plan import number_of
 from switchboard.core.domains import Network, is_within, parse_host
+from switchboard.core.e164 import same
 from switchboard.core.preprocess import Routing
 from switchboard.core.refusal import Refusal
 from switchboard.core.request import IncomingRequest
@@ -46,9 +47,8 @@ class Trunk:
     """One account. `uri`: of the provider, without user. `domain`: of the identities there.
 
     `identity`: how the provider is told who calls: in From, in P-Asserted-Identity, or not at all, so that the phone's
-    own From remains. `callers`: the number of a user; `caller`: that of all others. `numbers`: whose each is, as
-    `digits_of` writes it; ANY_NUMBER for all others. `sources`: networks from which the provider calls, besides what
-    its name leads to.
+    own From remains. `callers`: the number of a user; `caller`: that of all others. `numbers`: whose each is;
+    ANY_NUMBER for all others. `sources`: networks from which the provider calls, besides what its name leads to.
     """
 
     name: str
@@ -65,11 +65,6 @@ class Trunk:
     def identity_of(self, user: str) -> str:
         """The URI by which the provider is to know a call of `user`."""
         return f"sip:{self.callers.get(user) or self.caller or self.user}@{self.domain}"
-
-
-def digits_of(number: str) -> str:
-    """A number as it is looked for: providers write it with + and without; "" for what is none."""
-    return number_of(number).removeprefix("+")
 
 
 def token_of(key: bytes, trunk: str) -> str:
@@ -93,11 +88,24 @@ class Proof(NamedTuple):
 
 
 class Trunks:
-    """All of them. `password_of`: of a trunk, "" if there is none; asked at each challenge."""
+    """All of them. `password_of`: of a trunk, "" if there is none; asked at each challenge.
 
-    def __init__(self, key: bytes, trunks: Mapping[str, Trunk], password_of: Callable[[str], str]) -> None:
+    `normal`: makes one form of numbers (`e164.py`).
+    """
+
+    def __init__(
+        self,
+        key: bytes,
+        trunks: Mapping[str, Trunk],
+        password_of: Callable[[str], str],
+        normal: Callable[[str], str] = same,
+    ) -> None:
         self.by_name = dict(trunks)
-        self._numbers = frozenset(number for each in trunks.values() for number in each.numbers)
+        self._normal = normal
+        self._numbers = {
+            name: {self._digits(number): to for number, to in each.numbers.items() if number != ANY_NUMBER}
+            for name, each in trunks.items()
+        }
         self._key = key
         self._password_of = password_of
         self._tokens = {token_of(key, name): trunk for name, trunk in trunks.items()}
@@ -105,7 +113,8 @@ class Trunks:
 
     def has_number(self, name: str) -> bool:
         """Whether a provider may mean one of its numbers by that name."""
-        return digits_of(name) in self._numbers
+        digits = self._digits(name)
+        return any(digits in each for each in self._numbers.values())
 
     def note_hosts(self, name: str, hosts: Iterable[str], now: float) -> None:
         """The provider's name leads to these IP addresses now (monotonic s)."""
@@ -162,7 +171,7 @@ class Trunks:
             return False
         trunk = self._tokens.get(name)
         if trunk is None:
-            trunk = self._sender(incoming.source.host, digits_of(name)) if self.has_number(name) else None
+            trunk = self._sender(incoming.source.host, self._digits(name))
             if trunk is None:
                 return False
         elif not self._comes_from(trunk, incoming.source.host):
@@ -177,7 +186,7 @@ class Trunks:
         if incoming.method == "OPTIONS":
             return ""
         for dialled in (name, *_named_in(incoming.message), trunk.user):
-            if to := trunk.numbers.get(digits_of(dialled)):
+            if to := self._numbers[trunk.name].get(self._digits(dialled)):
                 return group_of(to) or to
         to = trunk.numbers.get(ANY_NUMBER, "")
         if not to:
@@ -185,8 +194,12 @@ class Trunks:
         return group_of(to) or to
 
     def _sender(self, host: str, number: str) -> Trunk | None:
-        found = (each for each in self.by_name.values() if number in each.numbers)
+        found = (self.by_name[name] for name, numbers in self._numbers.items() if number in numbers)
         return next((each for each in found if self._comes_from(each, host)), None)
+
+    def _digits(self, name: str) -> str:
+        """A number as it is looked for: providers write it with + and without; "" for what is none."""
+        return self._normal(number_of(name)).removeprefix("+")
 
     def _comes_from(self, trunk: Trunk, host: str) -> bool:
         if host in self._hosts[trunk.name]:

@@ -303,7 +303,8 @@ def _private_paths(settings: Settings) -> list[Path]:
         settings.rules_path,
         settings.messages_path,
     )
-    secrets = [*names, *settings.keys_path.glob(f"*{SECRET}")]
+    copies = settings.data_dir.glob("users-*.db")
+    secrets = [*names, *copies, *settings.keys_path.glob(f"*{SECRET}")]
     return [each for each in (*directories, *dict.fromkeys(secrets)) if each.exists()]
 
 

@@ -60,6 +60,8 @@ class Subscription:
     """The state that it told; None: unknown."""
     is_waiting: bool = False
     """Whether it has no final response yet."""
+    has_told_end: bool = False
+    """Whether the last NOTIFY was the very last one."""
     is_due: bool = False
     """Whether it is in the queue."""
     is_asked: bool = False

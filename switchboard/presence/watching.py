@@ -253,7 +253,7 @@ class Watching:
             subscription.failures = 0
         else:
             self._fail(subscription, status, is_own)
-        is_over = subscription.ends and (status or subscription.failures >= MOST_FAILURES)
+        is_over = subscription.has_told_end and status
         if is_over or (status in _GONE and not is_own) or subscription.failures >= MOST_FAILURES:
             self._forget(subscription)
         else:
@@ -301,7 +301,7 @@ class Watching:
             body = package.body(subscription.entity, state, subscription.cseq)
         self._number(subscription)
         subscription.sent, subscription.is_asked, subscription.is_waiting = state, False, True
-        subscription.free_at = at + GAP_S
+        subscription.has_told_end, subscription.free_at = bool(subscription.ends), at + GAP_S
         self.notified += 1
         raw = subscription.notify(body, package.content_type if package else "", at)
         flow = b"" if subscription.uses_binding else subscription.flow

@@ -1,5 +1,6 @@
 """The presence worker: answers for the users who is there, who is on the phone (RFC 6665, RFC 3903)."""
 
+import secrets
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -31,6 +32,7 @@ from switchboard.storage.mending import reports
 from switchboard.storage.unusable import NotWritten
 from switchboard.storage.writing import RETRY_S
 from switchboard.transports.sender import TABLES, make_sender
+from switchboard.workers.delegating import Taken
 from switchboard.workers.followed_calls import FollowedCalls
 from switchboard.workers.messages import METHOD, TOKEN, MessageDesk, is_text
 from switchboard.workers.own_requests import Requester
@@ -42,6 +44,7 @@ NOTIFIES_AT_ONCE: Final = 100
 """In one round: what has come meanwhile is answered before the next ones."""
 GATHER_S: Final = 0.01
 """From one commit to the next."""
+GIVE_AGAIN_S: Final = 0.1
 LISTED_AT_ONCE: Final = 500
 
 
@@ -66,7 +69,9 @@ class PresenceService(Actor):
         self._sender = make_sender(settings, context, endpoints)
         routers = router_numbers(settings)
         self._requester = Requester(context, endpoints, self.name, settings.routers, 64 * settings.t1_s)
-        self._routers = [Peer(context, endpoints.inbox("router", each)) for each in routers]
+        self._routers = {each: Peer(context, endpoints.inbox("router", each)) for each in routers}
+        self._taken = Taken(self._routers, secrets.token_hex(4))
+        self._next_giving = 0.0
         self.outboxes = [*self._sender.outboxes, *self._requester.outboxes]
         self._replica = Replica()
         here = [each for each in range(settings.registrars) if is_here(f"registrar.{each}", settings)]
@@ -145,6 +150,8 @@ class PresenceService(Actor):
         match subject, body:
             case "sip.delegated", list(items):
                 self._items += items
+            case "delegated.mark", [int(router), int(number)]:
+                self._bad_casts += not self._taken.take(router, number)
             case "request.answered", list():
                 if self._messages:
                     self._messages.heard(body, now)  # a predecessor may have asked, too
@@ -171,6 +178,8 @@ class PresenceService(Actor):
         due = min(self._next_tick, self._sender.due_at)
         if (follows := self._follower.next_deadline()) is not None:
             due = min(due, follows)
+        if self._taken.is_waiting:
+            due = min(due, self._next_giving)
         if self._follows_calls:
             due = min(due, self._calls.due_at)
         if self._messages:
@@ -189,7 +198,7 @@ class PresenceService(Actor):
             self._next_try = now + RETRY_S
             self._store.try_again()
         if self._follows_calls and now >= self._calls.due_at:
-            for router in self._routers:
+            for router in self._routers.values():
                 router.send("calls.wanted", [])
             self._calls.look(now, self._clock.at())
         if self._messages:
@@ -242,6 +251,9 @@ class PresenceService(Actor):
         for token, raw, flow, watcher in due:
             self._requester.ask(token, raw, now, flow=flow, user="" if flow else watcher)
         super().flush()
+        if self._taken.is_waiting:
+            self._taken.give_back()  # what was answered is on its way
+            self._next_giving = now + GIVE_AGAIN_S
 
     def answer(self, question: str, body: Any) -> Any:
         """subscriptions.list: some of them, after so many; subscriptions.end: whether there was one with that tag.
@@ -263,7 +275,7 @@ class PresenceService(Actor):
 
     def peers(self) -> list[Peer]:
         """The routers, too."""
-        return [*super().peers(), *self._routers]
+        return [*super().peers(), *self._routers.values()]
 
     def notes(self) -> list[str]:
         """How well it knows the bindings, and what was lost of its files."""
@@ -292,7 +304,7 @@ class PresenceService(Actor):
         self._sender.close()
         for outbox in self.outboxes:
             outbox.close()
-        for router in self._routers:
+        for router in self._routers.values():
             router.close()
 
     def _place(self, user: str, flow: Flow) -> str:

@@ -45,7 +45,7 @@ from switchboard.core.transaction_log import Store
 from switchboard.core.transactions import TransactionLayer
 from switchboard.edge.in_service import BEAT_EVERY_S
 from switchboard.messages.summary import MessageSummary
-from switchboard.presence.reception import DELEGATED, PACKAGES, WANTED_S
+from switchboard.presence.reception import PACKAGES, WANTED_S
 from switchboard.registrar import rule_store
 from switchboard.registrar.follower import Follower, PageFollower, StoreFollower
 from switchboard.registrar.following import Following
@@ -77,6 +77,7 @@ from switchboard.transports.resolve import Resolver, serve_names
 from switchboard.transports.sender import TABLES, make_sender
 from switchboard.wal.bindings_copy import BindingsCopy
 from switchboard.wal.router_log import RouterLog
+from switchboard.workers.delegating import Delegating
 from switchboard.workers.drained import Drained
 from switchboard.workers.fast_path import make_fast_path
 from switchboard.workers.leaving import LOOK_S, Leaving
@@ -93,8 +94,6 @@ if TYPE_CHECKING:
 _RECEIVED = frames.head("sip.received")
 DIALLED_KEPT = 100
 """Star codes, while the registrar is away."""
-REQUESTS_KEPT = 5000
-"""For the presence worker, while it is away."""
 TELL_EVERY_S = 0.25
 """Between two frames to the journal: the events are in the log, and the journal commits no more often."""
 TELL_LAMPS_EVERY_S = 0.05
@@ -135,12 +134,14 @@ class RouterService(Actor):
             BusPeer(context, endpoints.inbox("edge-rx", each)) for each in range(len(edges(settings)))
         ]
         self.outboxes: list[Outbox] = [*self._sender.outboxes]
-        self._delegated: Outbox | None = None
-        self._dialled = Outbox(context, endpoints.inbox("registrar"), "rules.dialled", DIALLED_KEPT)
-        self.outboxes.append(self._dialled)
+        self._delegated: Delegating | None = None
+        self._dialled: Outbox | None = None
+        if settings.star_codes.actions:
+            self._dialled = Outbox(context, endpoints.inbox("registrar"), "rules.dialled", DIALLED_KEPT)
+            self.outboxes.append(self._dialled)
         if Component.PRESENCE in components(settings):
-            self._delegated = Outbox(context, endpoints.inbox("presence"), DELEGATED, REQUESTS_KEPT)
-            self.outboxes.append(self._delegated)
+            self._delegated = Delegating(context, endpoints.inbox("presence"), instance)
+            self.outboxes.append(self._delegated.outbox)
         self._calls_wanted_until = 0.0
         owner = f"router.{instance}"
         self._answer_boxes = AnswerBoxes(context, endpoints, self.outboxes)
@@ -249,6 +250,8 @@ class RouterService(Actor):
                 self._bad_items += not self._sender.take_tables(tables, now)
             case "call.acknowledged", [str(series), int(number)]:
                 self._log.acknowledge(series, number, now)
+            case "delegated.taken", [str(life), int(number)] if self._delegated is not None:
+                self._delegated.taken(life, number)
             case "calls.wanted", [] if self._delegated is not None:
                 self._calls_wanted_until = now + WANTED_S
             case "call.held", [str(series)]:
@@ -390,11 +393,12 @@ class RouterService(Actor):
             self._resolver.ask(question)
         if self._media and effects.asks:
             self._media.ask(effects.asks, now)
-        self._dialled.put_all(map(_as_item, effects.dialled))
+        if self._dialled is not None:
+            self._dialled.put_all(map(_as_item, effects.dialled))
         if self._delegated is not None:
-            self._delegated.put_all(map(_as_item, effects.delegated))
+            self._delegated.put(map(_as_item, effects.delegated))
             if effects.led and now < self._calls_wanted_until:
-                self._delegated.peer.send("call.led", effects.led)
+                self._delegated.outbox.peer.send("call.led", effects.led)
         self._sender.put_packed(*effects.responses)  # first: a BYE or NOTIFY may stand right behind its 200
         self._sender.put_packed(*effects.requests)
         self._sender.flush()
@@ -402,6 +406,8 @@ class RouterService(Actor):
         if answers := self._core.own_answers():
             self._answer_boxes.put(answers)
         super().flush()
+        if self._delegated is not None:
+            self._delegated.mark()
         if now >= self._next_telling:
             self._tell_journal(now)
         if self.fast_path is not None:
@@ -465,6 +471,7 @@ class RouterService(Actor):
             "snapshots": self._follower.snapshots,
             **self._following(),
             "lag_ms": round(self._caps.overload.lag_s * 1e3, 1),
+            "delegated_waiting": self._delegated.waiting if self._delegated else 0,
             "events_waiting": self._log.events.waiting,
             "events_dropped": self._log.events.dropped,
             "log_bytes": self._log.size,
@@ -678,7 +685,7 @@ class RouterService(Actor):
 
     def _tell_journal(self, now: float) -> None:
         """Many events in one frame: what comes after a quiet time is told at once, the rest gathers."""
-        lamps = self._delegated.peer if self._delegated and now < self._calls_wanted_until else None
+        lamps = self._delegated.outbox.peer if self._delegated and now < self._calls_wanted_until else None
         self._next_telling = now + (TELL_LAMPS_EVERY_S if lamps else TELL_EVERY_S)
         events = self._log.events
         if self._tells_clock and events.has_news:

@@ -12,7 +12,7 @@ from switchboard.settings.trunks import PasswordError, password_path, read_passw
 def make_trunks(settings: Settings, key: bytes) -> Trunks | None:
     """Return the trunks; None if there are none. `key`: the switchboard's."""
     trunks = settings.make_trunks()
-    return Trunks(key, trunks, partial(_password_of, settings)) if trunks else None
+    return Trunks(key, trunks, partial(_password_of, settings), settings.dialplan.normal) if trunks else None
 
 
 def _password_of(settings: Settings, name: str) -> str:

@@ -54,7 +54,8 @@ class TrunksService(Actor):
         """Take what became of REGISTERs."""
         match subject, body:
             case "router.restarted", [int(router)]:
-                self._miss(self._requester.take_lost(router))
+                for trunk in self._asked(self._requester.take_lost(router)):
+                    self._register(trunk, now)
                 return
             case "request.answered", _:
                 pass
@@ -62,9 +63,9 @@ class TrunksService(Actor):
                 self._bad_casts += 1
                 return
         for answer in self._requester.take(body):
-            trunk = self._trunks.get(answer.token.decode("utf-8", "replace"))
-            if trunk is not None and trunk.take(answer.status, answer.raw, self._clock.at()):
-                self._register(trunk, now)
+            for trunk in self._asked([answer.token]):
+                if trunk.take(answer.status, answer.raw, self._clock.at()):
+                    self._register(trunk, now)
 
     def answer(self, question: str, body: Any) -> Any:
         """trunks.list: how each is registered; trunks.try: let it try now, False if there is none of this name."""
@@ -77,12 +78,9 @@ class TrunksService(Actor):
             return trunk is not None
         raise LookupError(question)
 
-    def _miss(self, tokens: list[bytes]) -> None:
-        """No router will say what became of these REGISTERs."""
-        for token in tokens:
-            if trunk := self._trunks.get(token.decode()):
-                trunk.miss(self._clock.at())
-                self._next_look = 0.0
+    def _asked(self, tokens: list[bytes]) -> "list[_Registering]":
+        """The trunks whose last REGISTER has one of these tokens: an earlier one's answer says nothing of it."""
+        return [each for each in self._trunks.values() if each.token in tokens]
 
     def next_deadline(self) -> float:
         """The next REGISTER, or answer that is missed."""
@@ -93,7 +91,8 @@ class TrunksService(Actor):
         """Register those whose time has come."""
         self._clock.look()
         at = self._clock.at()
-        self._miss(self._requester.take_unheard(now))
+        for trunk in self._asked(self._requester.take_unheard(now)):
+            trunk.miss(at)
         for trunk in self._trunks.values():
             if trunk.is_due(at):
                 self._register(trunk, now)
@@ -120,7 +119,7 @@ class TrunksService(Actor):
     def _register(self, trunk: "_Registering", now: float) -> None:
         raw = trunk.request(self._clock.at())
         if raw:
-            self._requester.ask(trunk.name.encode(), raw, now)
+            self._requester.ask(trunk.token, raw, now)
         self._next_look = now
 
 
@@ -145,6 +144,11 @@ class _Registering:
             structlog.get_logger().warning(
                 "the trunk's file was damaged, it registers anew", trunk=trunk.name
             )
+
+    @property
+    def token(self) -> bytes:
+        """By which the answer to its last REGISTER is known."""
+        return f"{self.name} {self._registration.saved.cseq}".encode()
 
     @property
     def is_waiting(self) -> bool:

@@ -4,12 +4,14 @@ import re
 from dataclasses import replace
 
 import pytest
+from auth.authenticators import make_authenticator
 from playbook import KEY, LENKA, LUKAS, Board, Sent, request, response
 
 from switchboard.auth.digest import SHA256, Credentials, challenge, make_ha1
-from switchboard.core.call_rules import CallRules, StaticRules, UserRules
+from switchboard.core.call_rules import StaticRules, UserRules
 from switchboard.core.dial_plan import DialPlan, Rule, pattern_of
 from switchboard.core.domains import parse_networks
+from switchboard.core.e164 import normal_form, same
 from switchboard.core.trunks import ASSERTED, NONE, Trunk, Trunks, token_of
 from switchboard.sip.message import Message
 
@@ -29,11 +31,13 @@ TOKEN = f"sip:{token_of(KEY, 'p')}@10.0.0.1:5060"
 CONTACT = "Contact: <sip:900@10.9.0.1>"
 
 
-def board_with(trunk: Trunk = TRUNK, password: str = PASSWORD, rules: CallRules | None = None) -> Board:
+def board_with(trunk: Trunk = TRUNK, password: str = PASSWORD, country: str = "", **more: object) -> Board:
     ways = ("sip:10.9.0.1;trunk=p", "sip:10.9.0.2;trunk=q")
     plan = DialPlan((Rule("out", pattern_of("0*"), 1, "+421", ways),))
-    board = Board(dial_plan=plan, rules=rules)
-    made = Trunks(KEY, {"p": trunk, "q": SPARE}, lambda _: password)
+    board = Board(dial_plan=plan, **more)  # type: ignore[arg-type]
+    made = Trunks(
+        KEY, {"p": trunk, "q": SPARE}, lambda _: password, normal_form(country) if country else same
+    )
     board.trunks = made
     board.__post_init__()
     board.bind("lukas", "sip:lukas@10.0.0.1:5060".replace("10.0.0.1", LUKAS[0]))
@@ -320,6 +324,14 @@ def test_the_number_may_be_the_request_uri(board: Board) -> None:
     assert only(board.sent()).message.uri == f"sip:lukas@{LUKAS[0]}:5060"
 
 
+def test_a_number_is_found_in_any_form() -> None:
+    board = board_with(replace(TRUNK, numbers={"+421255500101": "lenka"}), country="SK")
+    for number in ("+421255500101", "421255500101", "0255500101", "00421255500101"):
+        call_in(board, to=f"sip:{number}@voip.example")
+        assert only(board.sent()).message.uri == f"sip:lenka@{LENKA[0]}:5060"
+        board = board_with(replace(TRUNK, numbers={"0255500101": "lenka"}), country="SK")
+
+
 def test_another_number_is_nobodys() -> None:
     board = board_with()
     call_in(board, to="sip:+1@voip.example")
@@ -440,3 +452,35 @@ def test_a_forged_mask_changes_nothing(board: Board, token: str) -> None:
     board.receive(forged, LUKAS)
     sent = only(board.sent()).message
     assert (sent.cseq[0], sent.from_uri) == (8, "sip:lukas@10.0.0.1")
+
+
+def test_where_users_need_a_password_the_provider_needs_none() -> None:
+    board = board_with(authenticator=make_authenticator())
+    call_in(board)
+    invite = only(board.sent())
+    board.receive(
+        response(invite.message, 200, tag="here", lines=(f"Contact: <sip:lenka@{LENKA[0]}>",)), LENKA
+    )
+    accepted = board.answers()[-1].message
+    for method, number in (("ACK", 1), ("BYE", 2)):
+        raw = request(
+            method,
+            f"sip:lenka@{LENKA[0]}",
+            branch=f"z9hG4bK{method}",
+            source=PROVIDER,
+            caller="sip:0900@voip.example",
+            cseq=number,
+            to_tag="here",
+            lines=tuple(f"Route: {each}" for each in accepted.values("record-route")[::-1]),
+        )
+        board.receive(raw, PROVIDER)
+        assert only(board.sent()).to == LENKA
+
+
+def test_where_users_need_a_password_nobody_else_calls_by_a_trunk() -> None:
+    board = board_with(authenticator=make_authenticator())
+    board.receive(request("INVITE", "sip:0905@10.0.0.1"), LUKAS)
+    assert not board.sent()
+    assert board.statuses() == [407]
+    call_in(board, source=("10.6.6.6", 5060))
+    assert board.statuses() == [403]

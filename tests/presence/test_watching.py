@@ -109,6 +109,16 @@ def test_the_end_is_told(desk: Desk) -> None:
     assert desk.take(again).status == 481
 
 
+def test_the_end_is_told_though_a_notify_is_under_way(desk: Desk) -> None:
+    tag = desk.subscribe()
+    (first,) = desk.core.watching.take_due(desk.at, 9)
+    desk.take(ask("SUBSCRIBE", "lenka", "Event: presence", "Expires: 0", to_tag=tag, cseq=2))
+    desk.core.watching.answered(first.token, 200, False, desk.at)
+    desk.at += 1
+    assert states(desk.notifies()) == ["terminated;reason=timeout"]
+    assert desk.core.watching.subscriptions == {}
+
+
 def test_a_look_is_no_subscription(desk: Desk) -> None:
     desk.take(ask("SUBSCRIBE", "lenka", "Event: presence", "Expires: 0"))
     assert states(desk.notifies()) == ["terminated;reason=timeout"]

@@ -80,6 +80,7 @@ def wait_declined(phone: PasswordAgent, callee: str) -> None:
             phone.net.wait_for(lambda invite=invite: invite.statuses()[-1:] > [199], "an answer")  # type: ignore[misc]
             status, tries = invite.statuses()[-1], tries - 1
             assert tries, f"router {router} never declined"
+            phone.net.listen(0.1)
 
 
 def call(caller: PasswordAgent, callee: PasswordAgent) -> None:

@@ -120,7 +120,7 @@ def test_redirect_by_the_callee(lab: Lab, wire: Capture) -> None:
 
 def test_forwarded_when_nobody_answers(lab: Lab, wire: Capture) -> None:
     """Everybody is killed while it rings at the second phone."""
-    lab.switchboard.cli("forward", "lenka", "--no-answer", "peter", "--after", "2")
+    lab.switchboard.cli("forward", "lenka", "--no-answer", "peter", "--after", "5")
     ours, theirs = place_call(lab.lukas, lab.lenka)
     incoming = lab.peter.wait_incoming("lukas")
     lab.lenka.wait_ended(theirs)

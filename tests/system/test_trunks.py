@@ -43,7 +43,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     directory, port = tmp_path_factory.mktemp("provider"), free_port(HOST)
     with Net((HOST, port), retransmits=True) as net:
         outside = UserAgent(net, "outside")
-        with Provider(directory, outside.address, least_s=60, most_s=60) as provider:
+        with Provider(directory, outside.address) as provider:
             lukas = f"lukas-{net.run}"
             trunk = {
                 "registrar": provider.place,
@@ -76,7 +76,7 @@ def test_it_registers_and_says_so(office: Office) -> None:
 
 def call_out(office: Office) -> Call:
     invite = office.lukas.invite(f"sip:0905123456@{HOST}")
-    incoming = office.outside.expect("INVITE")
+    incoming = office.outside.expect("INVITE", PATIENCE_S)
     assert incoming.request.uri.startswith("sip:+421905123456@")
     assert "+421255500100@provider.example" in incoming.request.get("from")
     assert "lukas" not in incoming.request.get("from")
@@ -91,7 +91,7 @@ def dial_in(office: Office) -> ClientTransaction:
 
 def call_in(office: Office) -> Call:
     invite = dial_in(office)
-    return answer_call(office.outside, invite, office.lukas, office.lukas.expect("INVITE"))
+    return answer_call(office.outside, invite, office.lukas, office.lukas.expect("INVITE", PATIENCE_S))
 
 
 def test_a_call_out_is_proved_and_ended_by_both_sides(office: Office) -> None:
@@ -126,13 +126,13 @@ def test_a_call_that_is_being_challenged_survives_a_kill(office: Office, worker:
 def test_calls_and_the_registration_survive_a_kill_of_all_workers_at_once(office: Office) -> None:
     """One is up, one rings outside, one rings here."""
     office.wait_registered()
-    out, before = call_out(office), office.trunk()["registered_s"]
+    out = call_out(office)
     ringing = office.lukas.invite(f"sip:0905123456@{HOST}")
-    there = office.outside.expect("INVITE")
+    there = office.outside.expect("INVITE", PATIENCE_S)
     there.reply(180)
     ringing.expect(180)
     coming = dial_in(office)
-    here = office.lukas.expect("INVITE")
+    here = office.lukas.expect("INVITE", PATIENCE_S)
     here.reply(180)
     coming.expect(180)
     for worker in WORKERS:
@@ -143,16 +143,21 @@ def test_calls_and_the_registration_survive_a_kill_of_all_workers_at_once(office
     hang_up(call.callee, call.caller)
     call = answer_call(office.outside, coming, office.lukas, here)
     hang_up(call.caller, call.callee)
-    assert 0 < office.trunk()["registered_s"] <= before
+    assert office.trunk()["registered_s"] > 0
     call = call_in(office)
     hang_up(call.callee, call.caller)
 
 
-def test_a_provider_that_forgot_us_and_one_that_is_busy(office: Office) -> None:
-    office.provider.restart(busy=True)
+def tried(office: Office) -> str:
+    """What the command says of a registration that fails."""
     said = office.board.cli("trunk", "test", "provider", check=False)
     assert said.returncode == 1
-    assert "503 Overloaded" in said.stderr
+    return said.stderr
+
+
+def test_a_provider_that_forgot_us_and_one_that_is_busy(office: Office) -> None:
+    office.provider.restart(busy=True)
+    wait_until(lambda: "503 Overloaded" in tried(office), "a refusal")
     invite = office.lukas.invite(f"sip:0905123456@{HOST}")
     invite.expect(500)
     office.provider.restart()
@@ -164,8 +169,7 @@ def test_a_provider_that_forgot_us_and_one_that_is_busy(office: Office) -> None:
 def test_a_password_that_is_wrong_is_told_in_words(office: Office) -> None:
     file = Path(json.loads(office.board.environment["SWITCHBOARD_TRUNKS"])["provider"]["password_file"])
     file.write_text("another\n")
-    said = office.board.cli("trunk", "test", "provider", check=False)
-    assert "does not take the password" in said.stderr
+    assert "does not take the password" in tried(office)
     refused = office.lukas.invite(f"sip:0905123456@{HOST}").expect(502)
     assert "Trunk provider Does Not Take Our Password" in str(refused)
     file.write_text(f"{PASSWORD}\n")

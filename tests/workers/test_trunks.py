@@ -49,14 +49,14 @@ def test_it_registers_at_once_and_what_it_sends_is_on_the_disk(
             assert time.monotonic() < until
             service.flush()
         subject, ((worker, token, raw, *_),) = next_frame(inbox)
-    assert (subject, worker, token) == ("request.wanted", "trunks", b"p")
+    assert (subject, worker, token) == ("request.wanted", "trunks", b"p 1")
     assert raw.startswith(b"REGISTER sip:voip.example SIP/2.0\r\n")
     assert service.stats()["trunks"] == 1
 
 
 def test_what_the_provider_says_is_kept_and_told(settings: Settings, service: TrunksService) -> None:
     service.handle_timer(time.monotonic())
-    service.receive("request.answered", [[b"p", 503, b"", b""]], time.monotonic())
+    service.receive("request.answered", [[b"p 1", 503, b"", b""]], time.monotonic())
     assert kept(settings)["refusal"] == "nobody can be reached there"
     (note,) = service.notes()
     assert "trunk p is not registered: nobody can be reached there; next try in 2 s" in note
@@ -67,6 +67,18 @@ def test_what_the_provider_says_is_kept_and_told(settings: Settings, service: Tr
         False,
     )
     assert service.stats()["trunk_refusals"] == 1
+
+
+def test_what_a_router_took_with_it_is_asked_for_again(settings: Settings, service: TrunksService) -> None:
+    service.handle_timer(time.monotonic())
+    service.receive("router.restarted", 0, time.monotonic())
+    assert kept(settings)["cseq"] == 1
+    service.receive("router.restarted", [0], time.monotonic())
+    assert (kept(settings)["cseq"], kept(settings)["refusal"]) == (2, "")
+    service.receive("request.answered", [[b"p 1", 403, b"", b""]], time.monotonic())
+    assert kept(settings)["is_waiting"]  # it was the first one's
+    service.receive("request.answered", [[b"p 2", 408, b"", b""]], time.monotonic())
+    assert kept(settings)["refusal"] == "nobody answers there"
 
 
 def test_a_try_that_is_asked_for(service: TrunksService) -> None:
