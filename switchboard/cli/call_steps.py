@@ -11,9 +11,11 @@ from switchboard.core.domains import OwnDomains
 from switchboard.core.planner import Planner
 from switchboard.core.refusal import Refusal
 from switchboard.core.star_codes import StarCodes
+from switchboard.core.trunks import PARAM as TRUNK
 from switchboard.registrar.rule_checks import CASES
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
+from switchboard.sip.uri import parse_uri
 
 _WHY: Final = {
     "always": "always",
@@ -104,6 +106,14 @@ def steps_of(callee: str, plan: Plan) -> Iterator[Step]:
         yield Step(led_to(stage) or ("then" if place else callee), _found(stage))
 
 
+def refusal_of(plan: Plan) -> str:
+    """What the caller hears if nobody can be reached."""
+    place = 0
+    while following := plan[place].absent:
+        place = following
+    return _refusal(plan[place])
+
+
 def led_to(stage: Stage) -> str:
     """The rules that have led to a stage since the one before; "" for none."""
     return "; ".join(map(_forward, stage.forwards[-stage.fresh :] if stage.fresh else ()))
@@ -115,11 +125,20 @@ def _forward(forward: Forward) -> str:
 
 def _found(stage: Stage) -> str:
     if not stage.callees:
-        return f"refused with {stage.status} {unquote(stage.reason)}"
-    names = " and ".join(map(_name, stage.callees))
+        return f"refused with {_refusal(stage)}"
+    *others, last = map(_name, stage.callees)
+    names = f"{', '.join(others)} and {last}" if others else last
     verb = "ring" if len(stage.callees) > 1 else "rings"
     return f"{names} {verb}" + (f" for {stage.limit_s} s" if stage.limit_s else "")
 
 
+def _refusal(stage: Stage) -> str:
+    return f"{stage.status} {unquote(stage.reason)}".rstrip()
+
+
 def _name(callee: Callee) -> str:
-    return callee.user or callee.uris[0]
+    if callee.user:
+        return callee.user
+    uri = parse_uri(callee.uris[0])
+    trunk = uri.param(TRUNK)
+    return f"{uri.username} by trunk {trunk}" if trunk else callee.uris[0]

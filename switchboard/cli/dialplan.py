@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from switchboard.bus.rpc import RpcError
-from switchboard.cli.call_steps import AskedRules, led_to, plan_of, star_step, steps_of
+from switchboard.cli.call_steps import AskedRules, led_to, plan_of, refusal_of, star_step, steps_of
 from switchboard.cli.output import FAILED, JsonOption, print_json, print_table, say
 from switchboard.cli.running import context_or_exit, settings_or_exit
 from switchboard.core.call_plan import Callee, Plan
@@ -52,7 +52,7 @@ def attempt(
     stages = _stages(settings, lead, registrar, user)
     steps += steps_of(lead.user, stages)
     found = [f"INVITE {each}" for each in _requests(settings, lead, stages, registrar)]
-    nowhere = "" if found else _nowhere(lead, registrar)
+    nowhere = "" if found else _nowhere(lead, stages, registrar)
     if as_json:
         print_json({"steps": [each._asdict() for each in steps], **lead._asdict(), "requests": found})
     else:
@@ -155,10 +155,12 @@ def _hops(uri: SipUri, settings: Settings) -> list[str]:
     return [f"{hop.host}:{hop.port} over {NAMES[hop.transport]}" for hop in hops]
 
 
-def _nowhere(lead: Lead, registrar: _Registrar) -> str:
+def _nowhere(lead: Lead, stages: Plan, registrar: _Registrar) -> str:
     if lead.status:
         return f"It is refused with {lead.status} by {lead.rule}."
-    is_known = registrar.knows(lead.user)
+    is_known = not stages and registrar.knows(lead.user)
     if registrar.failure:
         return registrar.failure
+    if stages:
+        return f"Nobody can be called now: {refusal_of(stages)}."
     return f"{lead.user} is not registered now: 480." if is_known else f"Nobody is known as {lead.user}: 404."

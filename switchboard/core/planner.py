@@ -12,7 +12,8 @@ a rule in the meantime changes the next call. Only bindings are looked up when a
     a group                  a stage for all, or one for each turn; then the plan of `then`
 
 Members of groups, and who rings at the same time, are called at what they forward always, and not at all while they
-do not want to be disturbed. What else their rules say does not hold there: the group says what comes next.
+do not want to be disturbed, or if the call has passed them or rung there. What else their rules say does not hold
+there: the group says what comes next.
 
 The right to call is that of who forwards, not of who calls: numbers go through the dial plan with the class of the
 forwarding user ("group:NAME" for a group), other domains only for users who may. No forward leads to an
@@ -107,6 +108,7 @@ class _Making:
         self._planner = planner
         self._caller = caller
         self._at = at
+        self._called: list[Callee] = []
         self._looked_at = 0
         self.stages: list[Stage] = []
 
@@ -140,11 +142,12 @@ class _Making:
         return self._ring(user, rules, way, path)
 
     def _ring(self, user: str, rules: UserRules, way: Way, path: tuple[str, ...]) -> int:
-        callees = [Callee(user), *self._flat(rules.also, user, {user})]
+        callees = [Callee(user), *self._flat(rules.also, user, self._passed(path))]
         limit_s = rules.after_s if rules.no_answer else 0
         place = self._add(Stage(tuple(callees), limit_s, *way))
         absent = rules.unregistered or rules.no_answer
-        forwards = way[0]
+        forwards, before = way[0], len(self._called)
+        self._called += callees
         busy, silent, absent_place = (
             self._go_on((forwards, 0), Forward(user, to, why, seconds), path) if to else 0
             for to, why, seconds in (
@@ -153,6 +156,7 @@ class _Making:
                 (absent, Why.UNREGISTERED, 0),
             )
         )
+        del self._called[before:]
         self.stages[place] = self.stages[place]._replace(busy=busy, silent=silent, absent=absent_place)
         return place
 
@@ -160,20 +164,26 @@ class _Making:
         group = self._planner.rules.group(name)
         if group is None:
             return self._end(way, 404, "No Such Group")
-        turns, room = self._turns(group, set()), MOST_STAGES - len(self.stages)
+        turns, room = self._turns(group, self._passed(path)), MOST_STAGES - len(self.stages)
         self._planner.left_out += max(0, len(turns) - room)
+        if turns[:room]:
+            return self._take_turns(group, turns[:room], way, path)
+        if group.then:
+            return self._go_on(way, Forward(path[-1], group.then, Why.GROUP), path)
+        return self._end(way, 480, "Nobody In The Group Can Be Called")
+
+    def _take_turns(
+        self, group: Group, turns: list[tuple[list[Callee], int]], way: Way, path: tuple[str, ...]
+    ) -> int:
         places = [
             self._add(Stage(tuple(callees), seconds, way[0], 0 if number else way[1]))
-            for number, (callees, seconds) in enumerate(turns[:room])
+            for number, (callees, seconds) in enumerate(turns)
         ]
-        if not group.then:
-            after = 0
-        elif places:
+        before, after = len(self._called), 0
+        self._called += [callee for callees, _ in turns for callee in callees]
+        if group.then:
             after = self._go_on((way[0], 0), Forward(path[-1], group.then, Why.GROUP, group.after_s), path)
-        else:
-            return self._go_on(way, Forward(path[-1], group.then, Why.GROUP), path)
-        if not places:
-            return self._end(way, 480, "Nobody In The Group Can Be Called")
+        del self._called[before:]
         for place, follower in zip(places, [*places[1:], after], strict=True):
             self.stages[place] = self.stages[place]._replace(
                 busy=follower, silent=follower, absent=follower, failed=follower
@@ -183,6 +193,10 @@ class _Making:
     def _go_on(self, way: Way, forward: Forward, path: tuple[str, ...]) -> int:
         forwards, fresh = way
         return self.lead(forward.to, forward.by, (*forwards, forward), fresh + 1, path)
+
+    def _passed(self, path: tuple[str, ...]) -> set[str]:
+        """Who is called by no group, and rings at the same time as nobody, any more: the call was there."""
+        return {*path, *(callee.user or callee.uris[0] for callee in self._called)}
 
     def _turns(self, group: Group, passed: set[str], depth: int = 0) -> list[tuple[list[Callee], int]]:
         """Who is called one after the other, and for how many seconds. `passed`: names, each is called once."""
@@ -221,11 +235,12 @@ class _Making:
 
     def _flat_one(self, destination: str, by: str, passed: set[str], depth: int) -> list[Callee]:
         lead = self._find(destination, by)
+        name = lead.uris[0] if lead.uris else lead.user
+        if lead.status or name in passed or name == self._caller:
+            return []
+        passed.add(name)
         if lead.uris:
             return [Callee(uris=lead.uris)]
-        if lead.status or lead.user in passed or lead.user == self._caller:
-            return []
-        passed.add(lead.user)
         if name := group_of(lead.user):
             group = self._planner.rules.group(name)
             return self._flat(group.members, lead.user, passed, depth) if group else []

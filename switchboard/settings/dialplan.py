@@ -1,7 +1,7 @@
 """The table `[dialplan]` of the settings (`switchboard.core.dial_plan`)."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -116,6 +116,11 @@ class DialPlanSettings(BaseModel):
         """Whether it leads anybody anywhere."""
         return bool(self.rules or self.emergency)
 
+    @property
+    def normal(self) -> Callable[[str], str]:
+        """What makes the one form of a number."""
+        return normal_form(self.country) if self.country else same
+
     @model_validator(mode="after")
     def _check_emergency(self) -> Self:
         if self.emergency and self.emergency_to is None:
@@ -144,10 +149,11 @@ def dial_plan(
     trunks: Mapping[str, Trunk],
 ) -> DialPlan | None:
     """Return the plan; None if there is none. `numbers` and `classes`: of users. ValueError, for people."""
-    normal = normal_form(settings.country) if settings.country else same
-    owners = numbers_of(numbers, normal)
+    owners = numbers_of(numbers, settings.normal)
     if not (settings.leads or owners):
         return None
     rules = tuple(each.rule()._replace(uris=_ways(each.rule().uris, trunks)) for each in settings.rules)
     emergency = frozenset(map(number_of, settings.emergency))
-    return DialPlan(rules, emergency, _ways(settings.emergency_to or (), trunks), owners, classes, normal)
+    return DialPlan(
+        rules, emergency, _ways(settings.emergency_to or (), trunks), owners, classes, settings.normal
+    )

@@ -505,7 +505,7 @@ class Settings(BaseSettings):
 
     def make_trunks(self) -> dict[str, Trunk]:
         """Return the trunks by name."""
-        return trunks_of(self.trunks)
+        return trunks_of(self.trunks, self.dialplan.normal)
 
     @property
     def foreign_users(self) -> frozenset[str] | None:

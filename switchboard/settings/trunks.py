@@ -1,7 +1,7 @@
 """The tables `[trunks.NAME]` of the settings: accounts at providers (docs/TRUNKS.md)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from switchboard.core.dial_plan import number_of
 from switchboard.core.domains import parse_networks
+from switchboard.core.e164 import same
 from switchboard.core.trunks import ANY_NUMBER, Trunk
 from switchboard.settings.types import Domain, Network, OptionalFile
 from switchboard.sip.errors import ParseError
@@ -41,6 +42,10 @@ def _check_registrar(text: str) -> str:
     return full
 
 
+def _check_caller(text: str) -> str:
+    return _check_user((number_of(text) if " " in text else "") or text)
+
+
 def _check_user(text: str) -> str:
     if not _ACCOUNT.fullmatch(text):
         raise ValueError(f"{text!r} cannot be the user part of a SIP URI")
@@ -64,6 +69,7 @@ def _check_numbers(numbers: dict[str, str]) -> dict[str, str]:
 
 Registrar = Annotated[str, AfterValidator(_check_registrar)]
 Account = Annotated[str, AfterValidator(_check_user)]
+Caller = Annotated[str, AfterValidator(_check_caller)]
 
 
 class TrunkSettings(BaseModel):
@@ -80,8 +86,8 @@ class TrunkSettings(BaseModel):
     register_: bool = Field(True, alias="register")
     expires_s: int = Field(3600, ge=60, le=86_400)
     identity: Literal["from", "p-asserted", "none"] = "from"
-    caller: Account | Literal[""] = ""
-    callers: dict[str, Account] = {}
+    caller: Caller | Literal[""] = ""
+    callers: dict[str, Caller] = {}
     numbers: Annotated[dict[str, str], AfterValidator(_check_numbers)] = {}
     sources: tuple[Network, ...] = ()
 
@@ -96,8 +102,9 @@ class TrunkSettings(BaseModel):
         """Where REGISTERs and calls go."""
         return self.registrar if self.transport == "udp" else f"{self.registrar};transport={self.transport}"
 
-    def trunk(self, name: str) -> Trunk:
-        """The trunk for the core."""
+    def trunk(self, name: str, normal: Callable[[str], str] = same) -> Trunk:
+        """The trunk for the core. `normal`: see `DialPlan`. ValueError, for people."""
+        self._check_owners(name, normal)
         return Trunk(
             name,
             self.uri,
@@ -105,8 +112,8 @@ class TrunkSettings(BaseModel):
             self.user,
             self.auth_user or self.user,
             self.identity,
-            self.caller,
-            self.callers,
+            _written(self.caller, normal),
+            {user: _written(caller, normal) for user, caller in self.callers.items()},
             {
                 number if number == ANY_NUMBER else number_of(number): to.removeprefix("user:")
                 for number, to in self.numbers.items()
@@ -114,15 +121,29 @@ class TrunkSettings(BaseModel):
             parse_networks(self.sources),
         )
 
+    def _check_owners(self, name: str, normal: Callable[[str], str]) -> None:
+        found: dict[str, str] = {}
+        for number, to in self.numbers.items():
+            if found.setdefault(normal(number_of(number)).removeprefix("+"), to) != to:
+                raise ValueError(
+                    f"trunks.{name}.numbers: {number} leads to {to}, and in another form to somebody else"
+                )
+
+
+def _written(caller: str, normal: Callable[[str], str]) -> str:
+    """A number in its one form; a name as it is."""
+    number = normal(number_of(caller))
+    return number if number.startswith("+") else caller
+
 
 def _host_of(registrar: str) -> str:
     uri: SipUri = parse_uri(registrar)
     return uri.host
 
 
-def trunks_of(settings: Mapping[str, TrunkSettings]) -> dict[str, Trunk]:
-    """All trunks by name."""
-    return {name: each.trunk(name) for name, each in settings.items()}
+def trunks_of(settings: Mapping[str, TrunkSettings], normal: Callable[[str], str] = same) -> dict[str, Trunk]:
+    """All trunks by name. `normal`: see `DialPlan`. ValueError, for people."""
+    return {name: each.trunk(name, normal) for name, each in settings.items()}
 
 
 class PasswordError(Exception):

@@ -4,7 +4,6 @@ from functools import partial
 
 import structlog
 
-from switchboard.core.e164 import normal_form, same
 from switchboard.core.trunks import Trunks
 from switchboard.settings.model import Settings
 from switchboard.settings.trunks import PasswordError, password_path, read_password
@@ -13,9 +12,7 @@ from switchboard.settings.trunks import PasswordError, password_path, read_passw
 def make_trunks(settings: Settings, key: bytes) -> Trunks | None:
     """Return the trunks; None if there are none. `key`: the switchboard's."""
     trunks = settings.make_trunks()
-    country = settings.dialplan.country
-    normal = normal_form(country) if country else same
-    return Trunks(key, trunks, partial(_password_of, settings), normal) if trunks else None
+    return Trunks(key, trunks, partial(_password_of, settings), settings.dialplan.normal) if trunks else None
 
 
 def _password_of(settings: Settings, name: str) -> str:

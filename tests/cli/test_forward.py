@@ -42,7 +42,7 @@ def test_rules_are_set_shown_and_cleared(switchboard: Run, data_dir: Path) -> No
     ]
     assert done.stderr.splitlines() == [
         "Note: lenka is no user yet, and is not registered.",
-        "Note: there is no group office yet: switchboard group add office USER….",
+        "Note: there is no group office yet: switchboard group add office USER.",
     ]
     assert kept(data_dir) == {"lenka": '["","lukas","group:office","",15,false,[]]'}
     assert switchboard("forward", "lenka").stdout == done.stdout == switchboard("forward").stdout

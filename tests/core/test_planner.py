@@ -100,6 +100,40 @@ def test_where_a_call_is_in_its_plan_survives_the_log(drawn: StaticRules) -> Non
     assert (found.stage, found.saved()) == (stages.stage, stages.saved())
 
 
+def test_a_group_leaves_out_whom_the_call_has_passed() -> None:
+    """One who is not called spends no turn, and no seconds."""
+    office = Group("office", ("lenka", "lukas", "eva"), "turn", 5, "group:night")
+    drawn = StaticRules(
+        {"lenka": UserRules(no_answer="group:office"), "jan": UserRules(always="group:office")},
+        [office, Group("night", ("eva", "peter", "lenka"), "all", 9)],
+    )
+    called = [[each.user for each in stage.callees] for stage in plan_of(drawn, "lenka")]
+    assert called == [["lenka"], ["lukas"], ["eva"], ["peter"], ["lukas"], ["eva"], ["peter"]]
+    assert [each.limit_s for each in plan_of(drawn, "lenka")[:4]] == [20, 5, 5, 9]
+    first, *_ = plan_of(drawn, "jan")
+    assert [each.user for each in first.callees] == ["lenka"]
+
+
+def test_a_group_of_nobody_else_goes_on_at_once() -> None:
+    drawn = StaticRules(
+        {"lenka": UserRules(busy="group:office", also=("sip:eva@other.example",))},
+        [Group("office", ("lenka", "sip:eva@other.example"), then="peter")],
+    )
+    lenka, peter = plan_of(drawn, "lenka")
+    assert (len(lenka.callees), lenka.busy) == (2, 1)
+    assert [each.user for each in peter.callees] == ["peter"]
+
+
+@settings(max_examples=100)
+@given(rules, st.sampled_from([*NAMES, "group:office"]))
+def test_a_group_rings_nowhere_twice(drawn: StaticRules, callee: str) -> None:
+    """Along each way of a call, also by several groups."""
+    drawn.users.clear()
+    plan = plan_of(drawn, callee)
+    called = [each for stage in plan for each in stage.callees if stage.limit_s]
+    assert len(called) == len(set(called))
+
+
 def test_thousands_of_groups_in_groups_are_bounded() -> None:
     """A chain of them, and groups that all have each other as members."""
     chain = [Group(f"g{number}", (f"group:g{number + 1}",), WAYS[number % 4]) for number in range(2000)]

@@ -78,7 +78,7 @@ def test_what_was_published_stays_as_it_was() -> None:
     )
     assert note == "<note>all</note>"
     assert person == '<dm:person id="p"><rpid:activities><rpid:on-the-phone/></rpid:activities></dm:person>'
-    assert other == '<n0:other xmlns:n0="urn:x" xmlns:n1="urn:y" a="1" n1:c="2"/>'
+    assert other == '<n3:other xmlns:n3="urn:x" xmlns:n4="urn:y" a="1" n4:c="2"/>'
 
 
 def test_two_publications_are_one_document() -> None:

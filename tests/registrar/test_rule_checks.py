@@ -89,7 +89,7 @@ def test_who_is_not_there_yet_is_noted() -> None:
     notes = check_user("anna", UserRules(busy="nobody", no_answer="group:none"), StaticRules(), around())
     assert notes == [
         "no users yet, and not registered: anna, nobody",
-        "there is no group none yet: switchboard group add none USER…",
+        "there is no group none yet: switchboard group add none USER",
     ]
     assert check_user("lenka", UserRules(busy="x"), StaticRules(), around()) == [
         "x is no user yet, and is not registered"
@@ -157,3 +157,19 @@ def test_a_large_group_is_told_how_many_ring() -> None:
 def test_a_walk_ends_in_a_tangle() -> None:
     groups = [Group(f"g{a}", tuple(f"group:g{b}" for b in range(40) if b != a)) for a in range(40)]
     assert check_group(Group("top", ("group:g0",)), StaticRules(groups=groups), around()) == []
+
+
+def test_members_are_walked_along_once() -> None:
+    class Counting(StaticRules):
+        looks = 0
+
+        def group(self, name: str) -> Group | None:
+            self.looks += 1
+            return super().group(name)
+
+    names = [f"group:g{each}" for each in range(100)]
+    book = Counting(
+        groups=[Group(f"g{a}", tuple(name for name in names if name != f"group:g{a}")) for a in range(100)]
+    )
+    check_group(Group("top", tuple(names)), book, around())
+    assert book.looks < 1000

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from switchboard.core.trunks import Trunks
 from switchboard.settings.model import Settings, SettingsError, load_settings
 from switchboard.settings.trunks import PasswordError, password_path, read_password
 
@@ -39,6 +40,30 @@ def test_a_trunk(monkeypatch: pytest.MonkeyPatch) -> None:
         "sip:+42125551@voip.example",
         "sip:+4212555@voip.example",
     ]
+
+
+def test_numbers_of_a_trunk_count_in_the_form_of_the_country(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = GOOD | {
+        "numbers": {"02 555 001 01": "lenka", "+421255500101": "lenka", "102": "lukas"},
+        "caller": "02 555 001 00",
+        "callers": {"lenka": "0905123456", "lukas": "lukas.1"},
+    }
+    settings = load(monkeypatch, {"p": table}, dialplan={"country": "SK"})
+    trunk = settings.make_trunks()["p"]
+    assert (trunk.caller, trunk.callers) == (
+        "+421255500100",
+        {"lenka": "+421905123456", "lukas": "lukas.1"},
+    )
+    trunks = Trunks(b"k" * 32, {"p": trunk}, lambda _: "", settings.dialplan.normal)
+    for dialled in ("+421255500101", "421255500101", "0255500101", "00421255500101"):
+        assert trunks.has_number(dialled)
+    assert not trunks.has_number("0255500102")
+
+
+def test_a_number_of_a_trunk_leads_to_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = GOOD | {"numbers": {"0255500101": "lenka", "+421255500101": "lukas"}}
+    with pytest.raises(SettingsError, match="leads to lukas, and in another form"):
+        load(monkeypatch, {"p": table}, dialplan={"country": "SK"})
 
 
 @pytest.mark.parametrize(
