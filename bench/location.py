@@ -5,7 +5,7 @@ python -m bench.location --updates [--on …]    updates/s of one connection, 64
 
 Both in turn, at equal rates, each with a server of its own (Redis: AOF everysec; PostgreSQL: as it comes, each commit
 on the disk), in db-only mode: `db_mode` 3, which several Kamailios need that share registrations. Each user's phone
-refreshes its one binding again and again.
+refreshes its one binding again and again. Debian's kamailio-redis-modules and kamailio-postgres-modules are needed.
 """
 
 import argparse

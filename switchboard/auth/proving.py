@@ -20,6 +20,8 @@ from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 
 ANSWER_FIELDS: Final = {401: "Authorization", 407: "Proxy-Authorization"}
+LONGEST: Final = 4_096
+"""Octets of a challenge: what is longer cannot be given back, and would be asked for again and again."""
 _CHALLENGE_FIELDS: Final = {401: Header.WWW_AUTHENTICATE, 407: Header.PROXY_AUTHENTICATE}
 
 
@@ -37,6 +39,8 @@ class Asked(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> "Asked":
         """ParseError if the text (untrusted) is no challenge that we can answer."""
+        if len(text) > LONGEST:
+            raise ParseError("Unknown Challenge")
         params = params_of(text)
         algorithm = canonical_algorithm(params.get("algorithm", MD5))
         offered = [each.strip().lower() for each in params.get("qop", "").split(",") if each.strip()]

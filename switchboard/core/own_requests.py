@@ -6,7 +6,8 @@ next hop where one is closed, overloaded (503) or silent, and returns the one fi
 408, 503, 430 (a connection is gone) or 480 (a binding is gone). Nothing of it is saved, since the worker that hears
 nothing for 64 · T1 asks again. Such a request has our Via only, so its response ends here; its branch says so.
 
-Where HERE stands in the header, the address is written by which the peer sees us: the worker does not know it.
+Where HERE stands in the Contact, the address is written by which the peer sees us: the worker does not know it. Other
+fields may be those of strangers, and stay as they are.
 """
 
 from collections import Counter
@@ -268,12 +269,18 @@ class _Sending(OwnRequest):
         via = via_of(flow, branch, own)
         if flow.transport == UDP:
             via = via.replace(b";branch=", b";rport;branch=", 1)
-        return _with_via(head.replace(HERE, here), via) + blank + body
+        return _with_via(_with_contact(head, here), via) + blank + body
 
     def _end(self, status: int, raw: bytes = b"") -> None:
         self.armed.clear()
         flow = self._client.flow.pack() if self._client is not None else b""
         self._owner.end(self._wanted, status, raw, flow)
+
+
+def _with_contact(head: bytes, here: bytes) -> bytes:
+    before, name, rest = head.partition(b"\r\nContact: ")
+    contact, end, after = rest.partition(b"\r\n")
+    return before + name + contact.replace(HERE, here) + end + after
 
 
 def _with_via(raw: bytes, via: bytes) -> bytes:

@@ -62,7 +62,7 @@ def _number(octets: bytes, at: int, ends: bytes) -> tuple[int, int]:
 
 def _text(octets: bytes, at: int) -> tuple[bytes, int]:
     size, start = _number(octets, at, b":")
-    if size > len(octets) - start:
+    if not 0 <= size <= len(octets) - start:
         raise BencodeError(f"the text at {at} is cut off")
     return octets[start : start + size], start + size
 

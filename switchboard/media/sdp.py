@@ -77,7 +77,8 @@ def sdp_of(message: Message) -> bytes:
 def keep_back(body: bytes) -> tuple[bytes, list[Kept]]:
     """Return what an engine is to see of a body, b"" if that is no stream at all, and what it is not to see."""
     sdp = Sdp.parse(body)
-    kept = [Kept(i, _on_its_own(sdp, stream)) for i, stream in enumerate(sdp.streams) if _is_tcp(stream)]
+    address = [line for line in sdp.session if line.startswith(b"c=")][:1]
+    kept = [Kept(i, _on_its_own(stream, address)) for i, stream in enumerate(sdp.streams) if _is_tcp(stream)]
     if len(kept) == len(sdp.streams):
         return b"", kept
     if not kept:
@@ -101,11 +102,10 @@ def _is_tcp(stream: Lines) -> bool:
     return len(words) > 2 and words[2].upper().startswith(b"TCP")
 
 
-def _on_its_own(sdp: Sdp, stream: Lines) -> Lines:
-    """The stream with its address, which may stand in the session only, where an engine puts its own."""
+def _on_its_own(stream: Lines, address: Lines) -> Lines:
+    """The stream with its address, which may be that of the session only, where an engine puts its own."""
     if any(line.startswith(b"c=") for line in stream):
         return stream
-    address = [line for line in sdp.session if line.startswith(b"c=")]
     after = 2 if len(stream) > 1 and stream[1].startswith(b"i=") else 1
     return stream[:after] + address + stream[after:]
 

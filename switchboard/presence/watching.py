@@ -37,7 +37,7 @@ MOST: Final = 50_000
 MOST_OF_ONE: Final = 2_000
 """Subscriptions of one watcher."""
 LONGEST: Final = 4_096
-"""Octets of a field that a NOTIFY returns."""
+"""Octets of a field that a NOTIFY returns, and of all of its Route."""
 MOST_FAILURES: Final = 3
 """NOTIFYs in a row that nobody answers."""
 _GONE: Final = frozenset((404, 405, 410, 416, *range(480, 486), 489, 501, 604))
@@ -196,7 +196,7 @@ class Watching:
             remote=remote,
             local=f"{local.rstrip('; ')};tag={tag}",
             target=_contact(message),
-            routes=[_BREAKS.sub(" ", each) for each in message.values(Header.RECORD_ROUTE)],
+            routes=_routes(message),
             flow=b"",
             heard=0,
             reserved=RESERVED,
@@ -411,6 +411,14 @@ def _contact(message: Message) -> str:
     if not parse_uri(uri).has_host:
         raise ParseError("Malformed Contact", "Contact")
     return uri
+
+
+def _routes(message: Message) -> list[str]:
+    """The Route of our requests (RFC 3261 §12.1.1). ParseError."""
+    routes = [_BREAKS.sub(" ", each) for each in message.values(Header.RECORD_ROUTE)]
+    if sum(map(len, routes)) > LONGEST:
+        raise ParseError("Too Long Record-Route", "Record-Route")
+    return routes
 
 
 def _text(message: Message, header: Header) -> str:

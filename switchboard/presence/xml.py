@@ -1,6 +1,7 @@
 """XML as event packages need it: received documents are read without trust, ours are written by hand.
 
-No document with a DTD is read, so there are no entities to expand; size, depth and number of elements are bounded.
+No document with a DTD is read, so there are no entities to expand; size, depth, and the number of elements and
+attributes are bounded.
 """
 
 import re
@@ -14,6 +15,7 @@ from xml.sax.saxutils import escape, quoteattr
 HEAD: Final = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 MOST_BYTES: Final = 32_768
 MOST_ELEMENTS: Final = 1_000
+"""And attributes."""
 DEEPEST: Final = 32
 _SEPARATOR: Final = "}"
 _FORBIDDEN: Final = re.compile(
@@ -47,9 +49,9 @@ class _Reader:
 
     def _start(self, name: str, attributes: Mapping[str, str]) -> None:
         self._depth += 1
-        self._count += 1
+        self._count += 1 + len(attributes)
         if self._depth > DEEPEST or self._count > MOST_ELEMENTS:
-            raise XmlError("it has too many elements")
+            raise XmlError("it has too many elements or attributes")
         self._builder.start(_clark(name), {_clark(each): value for each, value in attributes.items()})
 
     def _end(self, name: str) -> None:
@@ -118,7 +120,7 @@ def _qualified(name: str, known: dict[str, str], declared: list[str], is_attribu
         return f"xml:{local}"
     prefix = known.get(namespace)
     if prefix is None or (is_attribute and not prefix):
-        prefix = next(name for number in count() if (name := f"n{number}") not in known.values())
+        prefix = next(name for number in count(len(known)) if (name := f"n{number}") not in known.values())
         known[namespace] = prefix
         declared.append(f" xmlns:{prefix}={quoteattr(namespace)}")
     return f"{prefix}:{local}" if prefix else local

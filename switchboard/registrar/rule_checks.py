@@ -14,7 +14,7 @@ from switchboard.core.call_rules import CallRules, Group, UserRules, group_of
 from switchboard.core.dial_plan import DialPlan
 from switchboard.sip.uri import SipUri, is_sip, parse_uri
 
-MOST_STEPS: Final = 2000
+MOST_STEPS: Final = 5_000
 """Of a walk along the rules."""
 MOST_NAMED: Final = 10
 """Names in one note."""
@@ -108,10 +108,10 @@ def check_group(group: Group, book: CallRules, around: Surroundings) -> list[str
     here = End("group", group.name)
     if group.then and _end_of(group.then, _named(here), book, around) == here:
         raise ValueError(f"what comes after {group.name} cannot be {group.name} again")
-    for member in group.members:
-        end = _end_of(member, _named(here), book, around)
-        if way := _circle(group.name, end, book, around):
-            raise ValueError(f"a group cannot be a member of itself: {_shown([group.name, *way])}")
+    ends = [_end_of(member, _named(here), book, around) for member in group.members]
+    if way := _circle(group.name, ends, book, around):
+        raise ValueError(f"a group cannot be a member of itself: {_shown([group.name, *way])}")
+    for member, end in zip(group.members, ends, strict=True):
         unknown += _unknown(member, end, around)
         notes += _notes_on(member, end, "", book, around)
     if group.then:
@@ -194,27 +194,30 @@ def _end_of(destination: str, caller: str, book: CallRules, around: Surroundings
 
 def _way_back(start: End, first: End, book: CallRules, around: Surroundings) -> list[str]:
     """The names from `first` on by which a call comes back to the start; [] if it does not."""
-    return _walk(start, first, lambda end: _next_of(end, book, around))
+    return _walk(start, [first], lambda end: _next_of(end, book, around))
 
 
-def _circle(name: str, first: End, book: CallRules, around: Surroundings) -> list[str]:
+def _circle(name: str, firsts: list[End], book: CallRules, around: Surroundings) -> list[str]:
     """The same, by members of groups only."""
 
     def members(end: End) -> list[End]:
         group = book.group(end.name) if end.kind == "group" else None
         return [_end_of(each, _named(end), book, around) for each in group.members] if group else []
 
-    return _walk(End("group", name), first, members)
+    return _walk(End("group", name), firsts, members)
 
 
-def _walk(start: End, first: End, following: Callable[[End], list[End]]) -> list[str]:
-    before: dict[End, End] = {first: first}
-    waiting = [first]
-    while waiting and len(before) < MOST_STEPS:
+def _walk(start: End, firsts: list[End], following: Callable[[End], list[End]]) -> list[str]:
+    before = {first: first for first in firsts}
+    waiting = list(before)[::-1]
+    steps = 0
+    while waiting and steps < MOST_STEPS:
         end = waiting.pop()
         if end == start:
             return _names_to(end, before)
-        for each in following(end):
+        nexts = following(end)
+        steps += 1 + len(nexts)
+        for each in nexts:
             if each not in before:
                 before[each] = end
                 waiting.append(each)

@@ -5,7 +5,7 @@ the request leaves: Call-ID and CSeq, which may only grow (§10.2), and the nonc
 not come twice (RFC 7616 §3.4). So a process that dies at any moment has a successor that goes on where it was.
 
     200                  registered until the Contact's expiry; again after about three quarters of that
-    423                  again at once, with the least expiry that the provider takes
+    423                  again at once, with the least expiry that the provider takes; a second one is a refusal
     401, 407             again at once with an answer to the strongest challenge; a second answer in a row only if the
                          provider says that the nonce was stale, and no third one
     5xx, nobody there    later: after Retry-After, else twice as late each time
@@ -109,6 +109,7 @@ class Registration:
         self.account = account
         self.saved = saved
         self._random = random
+        self._was_too_short = False
         owner = f"{account.user}@{account.domain} {account.auth_user} {account.registrar}"
         if saved.account != owner:
             saved.account, saved.challenge, saved.refusal = owner, "", ""
@@ -189,6 +190,7 @@ class Registration:
         saved.until_at = at + granted_s
         saved.next_at = at + max(min(granted_s, _SHORTEST_S) / 2, granted_s * (0.7 + 0.1 * self._random()))
         saved.answers = saved.failures = 0
+        self._was_too_short = False
         saved.refusal, saved.refused_at = "", 0.0
         return False
 
@@ -202,7 +204,7 @@ class Registration:
                 continue
             expires = contact.param("expires") or ""
             if is_ours and expires.isascii() and expires.isdigit():
-                return min(int(expires), LONGEST_S)
+                return _seconds(expires)
         expires = response.get("expires") or ""
         return _seconds(expires) if expires else max(self.account.expires_s, self.saved.asked_s)
 
@@ -225,9 +227,10 @@ class Registration:
 
     def _take_longer(self, response: Message, at: float) -> bool:
         least_s, saved = _seconds(response.get("min-expires") or ""), self.saved
-        if not max(saved.asked_s, self.account.expires_s) < least_s:
+        if self._was_too_short or not max(saved.asked_s, self.account.expires_s) < least_s:
             return self._wait(at, "423, but with no longer Min-Expires", REFUSED_S, REFUSED_LATE_S)
         saved.asked_s = least_s
+        self._was_too_short = True
         return True
 
     def _wait(self, at: float, words: str, first_s: float, most_s: float, after_s: float = 0.0) -> bool:
@@ -237,6 +240,7 @@ class Registration:
         pause_s = min(after_s, LONGEST_WAIT_S) or min(doubled, most_s)
         saved.failures += 1
         saved.answers = 0
+        self._was_too_short = False
         saved.refusal, saved.refused_at = words, at
         saved.next_at = at + pause_s * (1.0 + 0.25 * self._random())
         return False

@@ -3,7 +3,7 @@
 import pytest
 
 from switchboard.auth.digest import MD5, SHA256, Credentials, challenge, make_ha1
-from switchboard.auth.proving import Asked, asked_in, strongest
+from switchboard.auth.proving import LONGEST, Asked, asked_in, strongest
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import parse_message
 
@@ -39,6 +39,7 @@ def test_what_is_opaque_comes_back() -> None:
         f'{OLD}, qop="auth-int"',
         'Digest realm="r", nonce="n\\"x"',
         "Digest =, nonce",
+        f'Digest realm="r", nonce="{"x" * LONGEST}"',
     ],
 )
 def test_a_challenge_of_another_kind_is_refused(text: str) -> None:

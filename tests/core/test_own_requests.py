@@ -205,3 +205,10 @@ def test_a_late_answer_of_a_name_is_no_answer(board: Board) -> None:
     assert [each.status for each in answers(board)] == [408]
     board.resolve(Lookup("voip.example", None), NextHop("10.9.0.1", 5060))
     assert not board.sent()
+
+
+def test_what_a_stranger_wrote_does_not_become_our_address(board: Board) -> None:
+    send(board, wanted("sip:10.9.0.1", "P-Asserted-Identity: <sip:boss@here.invalid>"))
+    sent = only(board.sent()).message
+    assert sent.get("p-asserted-identity") == "<sip:boss@here.invalid>"
+    assert "here.invalid" not in (sent.get("contact") or "")

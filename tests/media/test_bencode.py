@@ -44,6 +44,7 @@ def test_a_command_as_it_leaves() -> None:
         b"d",
         b"d1:a",
         b"di1ei2ee",
+        b"d1:ai1e-6:i1ee",  # its value would be the one before, for ever
         b"i1ei2e",
         b"9" * 40,
     ]

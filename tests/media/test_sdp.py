@@ -91,3 +91,9 @@ def test_what_an_engine_should_not_have_written_does_not_leave() -> None:
 def test_what_is_no_sdp_stays_as_it_is() -> None:
     assert put_back(b"hello\r\n", []) == b"hello\r\n"
     assert keep_back(b"hello\r\n") == (b"", [])
+
+
+def test_a_stream_gets_one_address_however_many_the_session_has() -> None:
+    session = b"v=0\r\n" + b"c=IN IP4 192.168.1.7\r\n" * 1000
+    _, kept = keep_back(session + AUDIO + b"m=application 9 TCP/BFCP *\r\n" * 1000)
+    assert sum(len(each.lines) for each in kept) == 2000

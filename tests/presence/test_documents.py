@@ -10,7 +10,7 @@ from presence.test_publications import TYPE
 from xmlschema import XMLSchema
 
 from switchboard.presence.calls import Leg
-from switchboard.presence.dialog_info import DialogInfo
+from switchboard.presence.dialog_info import MOST, DialogInfo
 from switchboard.presence.pidf import compose
 
 RPID = (
@@ -78,7 +78,7 @@ def test_what_was_published_stays_as_it_was() -> None:
     )
     assert note == "<note>all</note>"
     assert person == '<dm:person id="p"><rpid:activities><rpid:on-the-phone/></rpid:activities></dm:person>'
-    assert other == '<n0:other xmlns:n0="urn:x" xmlns:n1="urn:y" a="1" n1:c="2"/>'
+    assert other == '<n3:other xmlns:n3="urn:x" xmlns:n4="urn:y" a="1" n4:c="2"/>'
 
 
 def test_two_publications_are_one_document() -> None:
@@ -108,3 +108,10 @@ def test_dialogs_are_valid(leg: Leg) -> None:
     package = DialogInfo(lambda _: (leg,))
     body = package.body(LENKA_AOR, package.state("lenka", 0.0), 3)
     schema("dialog-info").validate(body.decode())
+
+
+def test_a_document_fits_into_a_notify_however_many_calls_there_are() -> None:
+    over = tuple(Leg(f"d{each}", "recipient", "terminated", "rejected") for each in range(MOST))
+    alive = tuple(Leg(f"e{each}", "recipient", "confirmed") for each in range(MOST // 2))
+    package = DialogInfo(lambda _: over + alive)
+    assert package.state("lenka", 0.0) == alive + over[: MOST // 2]

@@ -248,7 +248,7 @@ def test_refusals(desk: Desk, lines: tuple[str, ...], status: int) -> None:
 
 @pytest.mark.parametrize("lines", [
     ("Expires: x",), ("Contact: *",), ("Contact: <sip:>",), ("Contact: " + "<sip:a@b" + "c" * 5000 + ">",),
-    ("Contact: <tel:1>",),
+    ("Contact: <tel:1>",), tuple(["Record-Route: <sip:10.0.0.1;lr;x=" + "y" * 999 + ">"] * 5),
 ])  # fmt: skip
 def test_malformed(desk: Desk, lines: tuple[str, ...]) -> None:
     with pytest.raises(ParseError):

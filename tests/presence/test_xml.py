@@ -47,3 +47,9 @@ def test_what_xml_cannot_say() -> None:
 
 def test_an_id_is_replaced() -> None:
     assert write(read_xml(b'<a id="1"><b id="1"/></a>'), {}, "2") == '<a id="2"><b id="1"/></a>'
+
+
+def test_attributes_count_as_elements() -> None:
+    names = " ".join(f'xmlns:a{each}="{each}" a{each}:b=""' for each in range(1000))
+    with pytest.raises(XmlError):
+        read_xml(f"<r><e {names}/></r>".encode())

@@ -157,3 +157,19 @@ def test_a_large_group_is_told_how_many_ring() -> None:
 def test_a_walk_ends_in_a_tangle() -> None:
     groups = [Group(f"g{a}", tuple(f"group:g{b}" for b in range(40) if b != a)) for a in range(40)]
     assert check_group(Group("top", ("group:g0",)), StaticRules(groups=groups), around()) == []
+
+
+def test_members_are_walked_along_once() -> None:
+    class Counting(StaticRules):
+        looks = 0
+
+        def group(self, name: str) -> Group | None:
+            self.looks += 1
+            return super().group(name)
+
+    names = [f"group:g{each}" for each in range(100)]
+    book = Counting(
+        groups=[Group(f"g{a}", tuple(name for name in names if name != f"group:g{a}")) for a in range(100)]
+    )
+    check_group(Group("top", tuple(names)), book, around())
+    assert book.looks < 1000

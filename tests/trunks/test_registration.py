@@ -6,7 +6,7 @@ import pytest
 
 from switchboard.auth.digest import SHA256, Credentials, challenge, make_ha1
 from switchboard.sip.message import Message, parse_message
-from switchboard.trunks.registration import LATE_S, REFUSED_S, Account, Registration, Saved
+from switchboard.trunks.registration import LATE_S, LONGEST_S, REFUSED_S, Account, Registration, Saved
 
 ACCOUNT = Account("p", "sip:10.9.0.1;transport=tcp", "voip.example", "481", "login", "trunk-1", 3600)
 PASSWORD = "secret"
@@ -246,3 +246,29 @@ def test_another_account_of_that_name_begins_anew() -> None:
 )
 def test_what_is_damaged_is_not_believed(found: object) -> None:
     assert Saved.of(found) is None
+
+
+def test_a_provider_that_wants_longer_and_longer_is_not_asked_at_once_again() -> None:
+    registration = begin()
+    request(registration)
+    assert answer(registration, 423, "Min-Expires: 7200")
+    request(registration)
+    assert not answer(registration, 423, "Min-Expires: 7201")
+    assert registration.saved.next_at == REFUSED_S
+    request(registration)
+    assert answer(registration, 423, "Min-Expires: 7201")
+
+
+def test_an_expiry_without_end_is_a_long_one() -> None:
+    registration = begin()
+    request(registration)
+    assert not answer(registration, 200, f"Contact: <sip:trunk-1@h>;expires={'9' * 5000}")
+    assert registration.saved.until_at == LONGEST_S
+
+
+def test_a_challenge_that_makes_no_request_is_not_kept() -> None:
+    registration = begin()
+    request(registration)
+    assert not answer(registration, 401, asks("x" * 60_000))
+    request(registration)
+    assert answer(registration, 401, asks("x"))
