@@ -11,6 +11,9 @@ from switchboard.settings.model import Settings
 from switchboard.settings.rules import surroundings_of
 from switchboard.settings.users import open_rules, open_users
 
+_LOOKS = ("rules.of", "rules.group", "rules.list")
+"""Questions that change nothing."""
+
 
 class RuleBook:
     """A command ends with status 1 if the rules cannot be reached, or cannot be as it wants them."""
@@ -26,7 +29,8 @@ class RuleBook:
             with told():
                 answer = self._open().answer(question, body)
         if isinstance(answer, dict) and "refused" in answer:
-            fail(f"Nothing was changed: {answer['refused']}.")
+            why = answer["refused"]
+            fail(f"{why[0].upper()}{why[1:]}." if question in _LOOKS else f"Nothing was changed: {why}.")
         return answer
 
     def forget(self, user: str) -> None:

@@ -16,7 +16,7 @@ from switchboard.settings.trunks import MOST_PASSWORD
 from switchboard.storage.secret import replace_private
 
 trunk = typer.Typer(help="The accounts at providers.", no_args_is_help=True)
-Name = Annotated[str, typer.Argument(help="The NAME of [trunks.NAME] in the settings.")]
+Name = Annotated[str, typer.Argument(help="The name of a trunk in the settings.")]
 HEADINGS = ("trunk", "account", "registered", "next try", "last refusal")
 ANSWER_S = 2.0
 PATIENCE_S = 45.0

@@ -9,8 +9,11 @@ from typing import Any
 
 from switchboard.console.bad_user import BadUser
 from switchboard.core.call_rules import GROUP
+from switchboard.core.dial_plan import number_of
 
 A_PAGE = 500
+_LONGEST_NUMBER = 16
+"""With its + (E.164)."""
 NO_RULES: Mapping[str, Any] = {
     "always": "",
     "busy": "",
@@ -103,5 +106,11 @@ def seconds_of(form: Mapping[str, str]) -> int:
 
 
 def words_of(text: str) -> list[str]:
-    """Destinations with commas, spaces or lines between them."""
-    return text.replace(",", " ").split()
+    """Destinations with commas, lines or spaces between them. A number may have spaces, too."""
+    return [word for part in text.replace(",", "\n").splitlines() for word in _words(part)]
+
+
+def _words(text: str) -> list[str]:
+    number = number_of(text)
+    is_one = number.startswith(("0", "+")) and len(number) <= _LONGEST_NUMBER
+    return [number] if is_one else text.split()

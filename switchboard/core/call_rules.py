@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from switchboard.core.dial_plan import number_of
 from switchboard.sip.errors import ParseError
 from switchboard.sip.uri import is_sip, parse_uri
 
@@ -127,6 +128,12 @@ class StaticRules:
 def group_of(destination: str) -> str:
     """The name of the group that a destination is; "" if it is none."""
     return destination.removeprefix(GROUP) if destination.startswith(GROUP) else ""
+
+
+def plain(destination: str) -> str:
+    """A destination as rules have it: a number that was written with spaces, without its separators."""
+    has_digits_only = " " in destination and not any(map(str.isalpha, destination))
+    return (number_of(destination) if has_digits_only else "") or destination
 
 
 def check_name(name: str) -> None:

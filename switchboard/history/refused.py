@@ -43,7 +43,7 @@ def _by_rules(call: ExplainedCall, _: Place) -> Advice | None:
     """Rules led the call to nobody; the Warning says why."""
     match = _OUR_WARNING.match(call.final.first("warning")) if call.final is not None else None
     if not match or _status(call) not in _RULED or call.final_is_by_phone:
-        return None
+        return _led_to_nobody(call)
     why = unquote(match[1])
     if why == "Do Not Disturb":
         return Advice(
@@ -54,6 +54,19 @@ def _by_rules(call: ExplainedCall, _: Place) -> Advice | None:
         f"The rules of {call.callee} led the call to nobody: {why}",
         (
             f"`switchboard forward {call.callee}` shows them, `switchboard dialplan try` what they do with a call.",
+        ),
+    )
+
+
+def _led_to_nobody(call: ExplainedCall) -> Advice | None:
+    """Rules led the call on (181), and no phone was there, either."""
+    is_led = any(each.goes_out and each.status == 181 for each in call.parsed_messages)
+    if not is_led or call.sent or _status(call) != 480:
+        return None
+    return Advice(
+        f"The rules of {call.callee} led the call on, and nobody to whom they lead is registered",
+        (
+            f"`switchboard dialplan try {call.callee}` shows who is called, and where these are registered now.",
         ),
     )
 

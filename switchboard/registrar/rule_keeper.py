@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from switchboard.core.call_rules import GROUP, Group, UserRules, check_name
+from switchboard.core.call_rules import GROUP, Group, UserRules, check_name, plain
 from switchboard.registrar.rule_checks import MOST_NAMED, Surroundings, check_group, check_user
 from switchboard.registrar.rule_replica import RuleReplica
 from switchboard.registrar.rule_store import RuleStore, read_body
@@ -17,6 +17,7 @@ RULES_A_READING: Final = 20_000
 USER: Final = re.compile(r"[^\x00-\x20\x7f\":\\@<>]{1,64}")
 FIELDS: Final = ("always", "busy", "no_answer", "unregistered", "after_s", "dnd", "also")
 GROUP_FIELDS: Final = ("way", "after_s", "then")
+NO_GROUP: Final = "there is no group {}: switchboard group list"
 
 Told = dict[str, Any]
 """`name`, `rules` as a map (None: there are none), and `notes`; or `refused`: why nothing was changed."""
@@ -93,13 +94,13 @@ class RuleKeeper:
     def _told_group(self, name: str) -> Told:
         group = self.rules.group(name)
         if group is None:
-            raise ValueError(f"there is no group {name}: switchboard group list")
+            raise ValueError(NO_GROUP.format(name))
         notes = _words(lambda: check_group(group, self.rules, self._around))
         return {"name": name, "rules": map_of(group), "notes": notes}
 
     def _delete_group(self, name: str) -> Told:
         if self.rules.group(name) is None:
-            raise ValueError(f"there is no group {name}: switchboard group list")
+            raise ValueError(NO_GROUP.format(name))
         self._put(GROUP + name, None)
         return {"name": name, "rules": None, "notes": self._still_named(GROUP + name)}
 
@@ -129,7 +130,7 @@ def _words(check: Callable[[], list[str]]) -> list[str]:
 
 def changed(rules: UserRules, changes: Mapping[str, Any]) -> UserRules:
     """The rules with these fields. ValueError, for people."""
-    _check_fields(changes, FIELDS)
+    changes = _checked(changes, FIELDS)
     now: dict[str, Any] = {name: getattr(rules, name) for name in FIELDS}
     now |= changes
     return UserRules(**now | {"also": tuple(dict.fromkeys(now["also"]))})
@@ -137,7 +138,9 @@ def changed(rules: UserRules, changes: Mapping[str, Any]) -> UserRules:
 
 def changed_group(name: str, group: Group | None, changes: Mapping[str, Any]) -> Group:
     """The group with these fields; `members` are all that it has then, `add` and `remove` some. ValueError."""
-    _check_fields(changes, (*GROUP_FIELDS, "members", "add", "remove"))
+    changes = _checked(changes, (*GROUP_FIELDS, "members", "add", "remove"))
+    if group is None and "remove" in changes:
+        raise ValueError(NO_GROUP.format(name))
     members = list(changes.get("members", group.members if group else ()))
     if absent := [each for each in changes.get("remove", ()) if each not in members]:
         raise ValueError(f"{', '.join(absent)}: not in the group {name}")
@@ -148,13 +151,21 @@ def changed_group(name: str, group: Group | None, changes: Mapping[str, Any]) ->
     return Group(name, tuple(members), **now)
 
 
-def _check_fields(changes: Mapping[str, Any], known: tuple[str, ...]) -> None:
+def _checked(changes: Mapping[str, Any], known: tuple[str, ...]) -> dict[str, Any]:
+    """The changes, their destinations as rules have them. ValueError."""
     if unknown := changes.keys() - set(known):
         raise ValueError(f"nobody knows {', '.join(sorted(unknown))}; there are: {', '.join(known)}")
     for name, value in changes.items():
         is_texts = not isinstance(value, list) or all(isinstance(each, str) for each in value)
         if type(value) is not _kind_of(name) or not is_texts:
             raise ValueError(f"{name} cannot be {value!r}")
+    return {name: _plain(value) for name, value in changes.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    return plain(value) if isinstance(value, str) else value
 
 
 def _kind_of(name: str) -> type:

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from switchboard.core.call_rules import plain
 from switchboard.core.dial_plan import number_of
 from switchboard.core.domains import parse_networks
 from switchboard.core.e164 import same
@@ -43,7 +44,7 @@ def _check_registrar(text: str) -> str:
 
 
 def _check_caller(text: str) -> str:
-    return _check_user((number_of(text) if " " in text else "") or text)
+    return _check_user(plain(text))
 
 
 def _check_user(text: str) -> str:

@@ -111,7 +111,8 @@ def test_groups_are_made_changed_listed_and_deleted(switchboard: Run) -> None:
         "office"
     ]
     assert "the rules of lenka still lead to group:office" in switchboard("group", "delete", "office").stderr
-    assert switchboard("group", "show", "office").status == 1
+    gone = switchboard("group", "show", "office")
+    assert (gone.status, gone.stderr) == (1, "There is no group office: switchboard group list.\n")
     assert "There are no groups" in switchboard("group", "list").stderr
 
 

@@ -11,6 +11,7 @@ from console.conftest import HERE, PASSWORD_HASH, Open, token_of
 from console.registrars import a_registrar
 from starlette.testclient import TestClient
 
+from switchboard.console.rule_desk import words_of
 from switchboard.settings.model import Settings
 
 LENKA = "sip:lenka@10.0.0.7:5060"
@@ -157,3 +158,18 @@ def test_the_registrar_is_silent(open_console: Open, monkeypatch: pytest.MonkeyP
     browser = open_console()
     assert browser.get("/groups").status_code == 503
     assert browser.get("/own/bGVua2E.0").status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("lenka, lukas,jan", ["lenka", "lukas", "jan"]),
+        ("lenka 101\n102 103", ["lenka", "101", "102", "103"]),
+        ("0905 123 456, lenka", ["0905123456", "lenka"]),
+        ("+421 905 123 456", ["+421905123456"]),
+        ("0905123456 0905123457", ["0905123456", "0905123457"]),
+        (" , ", []),
+    ],
+)
+def test_destinations_as_people_write_them(text: str, words: list[str]) -> None:
+    assert words_of(text) == words

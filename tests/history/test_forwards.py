@@ -89,6 +89,16 @@ def test_do_not_disturb() -> None:
     assert account.advice == ["To let the phones ring again: switchboard dnd lenka off"]
 
 
+def test_nobody_is_there_to_whom_rules_lead() -> None:
+    wire = Wire()
+    wire.comes(LUKAS, request("INVITE"))
+    wire.leaves(LUKAS, response(181, "Call Is Being Forwarded"))
+    wire.leaves(LUKAS, response(480, "Temporarily Unavailable"))
+    account = explain(wire.seen)
+    assert account.sentences[-1].startswith("The rules of lenka led the call on, and nobody")
+    assert account.advice[0].startswith("`switchboard dialplan try lenka`")
+
+
 def test_a_circle() -> None:
     wire = Wire()
     wire.comes(LUKAS, request("INVITE"))

@@ -85,6 +85,14 @@ def test_a_user_has_a_name(keeper: RuleKeeper) -> None:
         assert "cannot be a user" in put(keeper, user, busy="lukas")["refused"]
 
 
+def test_a_number_may_have_spaces(keeper: RuleKeeper) -> None:
+    told = put(keeper, "lenka", busy="0905 123 456", also=["+421 (905) 123-457"])
+    assert (told["rules"]["busy"], told["rules"]["also"]) == ("0905123456", ["+421905123457"])
+    assert "no destination" in put(keeper, "lenka", busy="lukas eva")["refused"]
+    assert group(keeper, "out", add=["0905 123 456", "eva"])["rules"]["members"] == ["0905123456", "eva"]
+    assert group(keeper, "out", remove=["0905 123 456"])["rules"]["members"] == ["eva"]
+
+
 def test_a_group_grows_and_shrinks(keeper: RuleKeeper) -> None:
     assert group(keeper, "office", add=["lenka", "lukas"], way="turn")["rules"]["members"] == [
         "lenka",
@@ -94,6 +102,7 @@ def test_a_group_grows_and_shrinks(keeper: RuleKeeper) -> None:
     assert told["rules"] == {"members": ["lukas", "eva"], "way": "turn", "after_s": 20, "then": "101"}
     assert keeper.answer("rules.group", "office") == told
     assert "not in the group" in group(keeper, "office", remove=["jan"])["refused"]
+    assert "there is no group nobody" in group(keeper, "nobody", remove=["jan"])["refused"]
     assert "a group has members" in group(keeper, "office", members=[])["refused"]
     assert group(keeper, "office", members=["eva"])["rules"]["members"] == ["eva"]
 
