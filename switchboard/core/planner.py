@@ -206,6 +206,9 @@ class _Making:
             return [(callees, group.after_s)] if callees else []
         turns: list[tuple[list[Callee], int]] = []
         for member in self._planner.turns.ordered(group, self._names_of(group)):
+            if self._looked_at >= MOST_LOOKED_AT:
+                self._planner.left_out += 1
+                break
             inner = self._planner.rules.group(group_of(member)) if group_of(member) else None
             if inner is None:
                 callees = self._flat([member], GROUP + group.name, passed)

@@ -8,7 +8,7 @@ from playbook import Board
 
 from switchboard.codec import pack, unpack
 from switchboard.core.call_plan import Plan, restore_stage
-from switchboard.core.call_rules import WAYS, Group, StaticRules, UserRules
+from switchboard.core.call_rules import MOST_MEMBERS, WAYS, Group, StaticRules, UserRules
 from switchboard.core.planner import MOST_FORWARDS, MOST_STAGES, Planner
 from switchboard.core.stages import Stages
 from switchboard.core.targets import TargetPolicy
@@ -144,3 +144,21 @@ def test_thousands_of_groups_in_groups_are_bounded() -> None:
     assert plan_of(StaticRules({}, web), "group:g0")[0].status == 480
     always = {f"u{number}": UserRules(always=f"u{number + 1}") for number in range(2000)}
     assert plan_of(StaticRules(always, [Group("g", ("u0",))]), "group:g")[0].status == 480
+
+
+def test_large_groups_in_groups_are_not_looked_through_to_the_end() -> None:
+    class Asked(StaticRules):
+        asked = frozenset[str]()
+
+        def group(self, name: str) -> Group | None:
+            self.asked |= {name}
+            return super().group(name)
+
+    people = [tuple(f"u{number}-{each}" for each in range(MOST_MEMBERS - 1)) for number in range(12)]
+    nested = [
+        Group(f"g{number}", (f"group:g{number + 1}", *some), "turn") for number, some in enumerate(people)
+    ]
+    drawn = Asked(groups=nested)
+    plan_of(drawn, "group:g0")
+    assert "g1" in drawn.asked
+    assert "g11" not in drawn.asked
