@@ -108,12 +108,11 @@ class _Registrar:
 
 
 def _stages(settings: Settings, lead: Lead, registrar: _Registrar, caller: str) -> Plan:
-    """What the rules of the user or group say; () for none."""
-    return (
-        plan_of(settings, AskedRules(registrar.rules), registrar.knows, lead.user, caller)
-        if lead.user
-        else ()
-    )
+    """What the rules of the user or group say; () for none, and while nobody knows."""
+    if not lead.user:
+        return ()
+    plan = plan_of(settings, AskedRules(registrar.rules), registrar.knows, lead.user, caller)
+    return () if registrar.failure else plan
 
 
 def _requests(settings: Settings, lead: Lead, stages: Plan, registrar: _Registrar) -> list[str]:

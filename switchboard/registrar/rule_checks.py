@@ -84,6 +84,8 @@ def check_user(user: str, rules: UserRules, book: CallRules, around: Surrounding
     if rules.says_nothing:
         return []
     unknown, notes = [] if around.is_known(user) else [user], list[str]()
+    if unknown and book.group(user) is not None:
+        unknown, notes = [], [f"{user} is a group, and no user: calls to that name go to the group"]
     for case, destination in cases_of(rules):
         end = _end_of(destination, user, book, around)
         if end == ("user", user):
@@ -104,7 +106,7 @@ def check_group(group: Group, book: CallRules, around: Surroundings) -> list[str
         raise ValueError(
             f"a group has members: switchboard group add {group.name} USER, or group delete {group.name}"
         )
-    unknown, notes = list[str](), list[str]()
+    unknown, notes = list[str](), list(_notes_on_name(group.name, around))
     here = End("group", group.name)
     if group.then and _end_of(group.then, _named(here), book, around) == here:
         raise ValueError(f"what comes after {group.name} cannot be {group.name} again")
@@ -128,6 +130,11 @@ def check_group(group: Group, book: CallRules, around: Surroundings) -> list[str
             "most (max_forks)"
         )
     return _all_notes(unknown, notes)
+
+
+def _notes_on_name(name: str, around: Surroundings) -> Iterator[str]:
+    if around.is_known(user := around.user_of(name)):
+        yield f"calls to {name} go to the user {user}: this group is called as group:{name} only"
 
 
 def cases_of(rules: UserRules) -> Iterator[tuple[str, str]]:

@@ -82,6 +82,15 @@ def test_without_rules_it_is_as_ever(switchboard: Run) -> None:
     assert switchboard("dialplan", "try", "jan").stderr.splitlines()[1:] == ["INVITE sip:jan@192.0.2.7"]
 
 
+def test_while_nobody_knows_the_rules_none_are_told(
+    switchboard: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dialplan, "LIMIT_S", 0.05)
+    done = switchboard("dialplan", "try", "group:office")
+    assert "No Such Group" not in done.stdout
+    assert "It is not known who is registered" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("dialled", "found"),
     [

@@ -148,6 +148,16 @@ def test_a_group_has_members() -> None:
         check_group(Group("office", ()), StaticRules(), around())
 
 
+def test_a_group_with_the_name_or_number_of_a_user_is_noted() -> None:
+    office = Group("office", ("eva",))
+    assert check_group(office, StaticRules(), around(plan=PLAN)) == []
+    for name, user in (("lenka", "lenka"), ("101", "lukas")):
+        [note] = check_group(replace(office, name=name), StaticRules(), around(plan=PLAN))
+        assert note == f"calls to {name} go to the user {user}: this group is called as group:{name} only"
+    [note] = check_user("office", UserRules(always="eva"), StaticRules(groups=[office]), around())
+    assert note == "office is a group, and no user: calls to that name go to the group"
+
+
 def test_a_large_group_is_told_how_many_ring() -> None:
     [note] = check_group(Group("office", USERS), StaticRules(), around())
     assert note == "office has 4 members, and one call rings at 3 phones at most (max_forks)"
