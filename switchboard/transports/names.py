@@ -9,6 +9,7 @@ tell how long an answer is valid. Nothing here blocks: look-ups are tasks of one
 import asyncio
 import os
 import random
+from contextlib import suppress
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -207,7 +208,12 @@ def serve(desk: Desk, names: Names) -> None:
 async def _serve(desk: Desk, names: Names) -> None:
     loop, awake = asyncio.get_running_loop(), asyncio.Event()
     tasks: set[asyncio.Task[None]] = set()
-    desk.wake = lambda: loop.call_soon_threadsafe(awake.set)
+
+    def wake() -> None:
+        with suppress(RuntimeError):  # it has read that it was the last look-up, and ended
+            loop.call_soon_threadsafe(awake.set)
+
+    desk.wake = wake
     while True:
         awake.clear()
         while not desk.asked.empty():
