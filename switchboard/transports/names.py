@@ -9,8 +9,8 @@ tell how long an answer is valid. Nothing here blocks: look-ups are tasks of one
 import asyncio
 import os
 import random
-from contextlib import suppress
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
