@@ -20,6 +20,7 @@ from functools import partial
 from typing import Final
 
 from switchboard.core.commands import Fields, ProxyEffects
+from switchboard.core.forwarding import LARGEST_SENT
 from switchboard.core.preprocess import Routing
 from switchboard.core.relay_mark import Mark
 from switchboard.core.relay_rules import Kind, kind_of
@@ -46,6 +47,8 @@ from switchboard.sip.splice import add_lines, make_refusal, with_body
 
 OFFERING: Final = ("INVITE", "UPDATE", "PRACK")
 """Requests whose SDP, and that of their responses, is relayed."""
+MOST_BODY: Final = 40_000
+"""Octets of SDP; an engine writes less."""
 MOST_HELD: Final = 16
 """Responses of one request that wait for an engine; more are dropped, and sent again by who sent them."""
 
@@ -215,10 +218,11 @@ class Relayed:
         leg, counters = self._legs[place], self._relays.counters
         for other in self._legs.values():
             other.is_lost |= other is not leg and other.engine in told.lost
+        told = _fitting(told, kept)
         if told.engine is not None and not told.error:
             leg.engine = told.engine
             counters["media_relayed"] += not self._incoming.is_in_dialog
-            then(Leaving(put_back(told.sdp, kept), self._mark(leg)), effects)
+            then(Leaving(told.sdp, self._mark(leg)), effects)
         elif self._incoming.is_in_dialog and (told.engine is None or told.error == GONE):
             counters["media_lost"] += 1
             self._relays.end(self._incoming.message, None, effects)
@@ -258,9 +262,10 @@ class Relayed:
     def _pass(self, place: int, kept: Sequence[Kept], then: Taken, told: Told, effects: ProxyEffects) -> None:
         at = next(at for at, (each, _) in enumerate(self._held) if each == place)
         response = self._held.pop(at)[1]
+        told = _fitting(told, kept, len(response.raw))
         if told.engine is not None and not told.error:
             self._legs[place].engine = told.engine
-            then(parse_message(with_body(response, put_back(told.sdp, kept))), effects)
+            then(parse_message(with_body(response, told.sdp)), effects)
         elif response.status >= 200:
             self._relays.counters["media_lost"] += 1
             status = ENDED if self._incoming.is_in_dialog else NO_ENGINE
@@ -289,7 +294,16 @@ def warning_of(why: str) -> str:
     return f'399 switchboard "{why}"'
 
 
+def _fitting(told: Told, kept: Sequence[Kept], others: int = 0) -> Told:
+    """With the streams that no engine sees; an error if that is more than a message holds, with so many `others`."""
+    if told.engine is None or told.error:
+        return told
+    body = put_back(told.sdp, kept)
+    if len(body) > min(MOST_BODY, LARGEST_SENT - others):
+        return told._replace(error="the SDP would be too long")
+    return told._replace(sdp=body)
+
+
 def _why(told: Told) -> str:
-    return f"The media of this call cannot be relayed: {told.error or 'no media engine answers'}".replace(
-        '"', "'"
-    )
+    why = f"The media of this call cannot be relayed: {told.error or 'no media engine answers'}"
+    return why.replace("\\", "/").replace('"', "'")

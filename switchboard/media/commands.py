@@ -10,6 +10,8 @@ from switchboard.media.engine import Engine
 GONE: Final = "Ran out of ports"
 """After this error rtpengine has deleted the call, also one that was up."""
 
+_LONGEST_WORDS: Final = 200
+
 Command = Mapping[str, Value]
 
 
@@ -57,7 +59,7 @@ def read_reply(reply: Plain, engine: Engine) -> Told:
         return Told(engine, error="it answered no dictionary")
     result = reply.get(b"result")
     if result not in (b"ok", b"pong"):
-        return Told(engine, error=_text(reply.get(b"error-reason")) or f"it answered {_text(result)!r}")
+        return Told(engine, error=_words(reply.get(b"error-reason")) or f"it answered {_words(result)!r}")
     sdp = reply.get(b"sdp", b"")
     known = sdp if isinstance(sdp, bytes) else b""
     return Told(engine, known, "", _figures(reply.get(b"tags")), b"warning" in reply)
@@ -65,6 +67,11 @@ def read_reply(reply: Plain, engine: Engine) -> Told:
 
 def _text(value: Plain | None) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else ""
+
+
+def _words(value: Plain | None) -> str:
+    """For people, and for the header of a SIP message."""
+    return "".join(each if each.isprintable() else "?" for each in _text(value)[:_LONGEST_WORDS])
 
 
 def _figures(tags: Plain | None) -> Figures | None:

@@ -272,14 +272,17 @@ def test_an_offer_that_no_engine_understands_leaves_the_dialog_as_it_is() -> Non
     assert not [each for each in made.sent() if each.message.method == "BYE"]
 
 
-def test_an_answer_that_no_engine_takes_is_confirmed_and_ended() -> None:
+@pytest.mark.parametrize(
+    "told", [Told(ENGINES[0], error="Unknown call-id"), Told(ENGINES[0], b"v=0\r\n" + b"a=x\r\n" * 13_000)]
+)
+def test_an_answer_that_no_engine_takes_is_confirmed_and_ended(told: Told) -> None:
     made = board()
     made.receive(invite(), LUKAS)
     made.relayed(ok(OURS))
     invited = only(made.sent()).message
     made.answers()
     made.receive(accepted(invited), LENKA)
-    made.relayed(Told(ENGINES[0], error="Unknown call-id"))
+    made.relayed(told)
     assert made.statuses() == [488]
     ack, bye = made.sent()
     assert (ack.message.method, ack.message.cseq[0], ack.to) == ("ACK", 1, LENKA)

@@ -36,6 +36,8 @@ def test_a_call_that_was_not_there() -> None:
         ({b"result": b"error", b"error-reason": b"Ran out of ports"}, "Ran out of ports"),
         ({b"result": b"load limit"}, "it answered 'load limit'"),
         ({}, "it answered ''"),
+        ({b"error-reason": b"x\r\nContact: <sip:y>\x00"}, "x??Contact: <sip:y>?"),
+        ({b"error-reason": b"x" * 1000}, "x" * 200),
         ([], "it answered no dictionary"),
         (7, "it answered no dictionary"),
     ],
