@@ -1,6 +1,7 @@
 """Presence as a document (RFC 3863, RFC 4479), composed of what a user's phones have published.
 
 All tuples and notes are told; of persons only those of the latest publication, as many watchers show the first one.
+A document has to fit into a NOTIFY: publications that are too old for that are left out.
 What is in them stays as it was published. IDs that two publications have in common get another spelling. Of a user of
 whom nothing is published the registration tells whether he is there.
 """
@@ -12,6 +13,8 @@ from xml.etree.ElementTree import Element
 from switchboard.presence.xml import HEAD, XmlError, attribute, read_xml, text_for, write_element
 
 CONTENT_TYPE: Final = "application/pidf+xml"
+MOST_TOLD: Final = 40_000
+"""Octets of elements in one document."""
 PIDF: Final = "urn:ietf:params:xml:ns:pidf"
 DATA_MODEL: Final = "urn:ietf:params:xml:ns:pidf:data-model"
 PREFIXES: Final = {PIDF: "", DATA_MODEL: "dm", "urn:ietf:params:xml:ns:pidf:rpid": "rpid"}
@@ -41,6 +44,8 @@ class Published(Protocol):
     def serial(self) -> str: ...
     @property
     def elements(self) -> list[Element]: ...
+    @property
+    def size(self) -> int: ...
 
 
 class Presence:
@@ -59,7 +64,7 @@ class Presence:
 
     def state(self, user: str, at: float) -> tuple[str, ...]:
         """The elements as text; of a user of whom nothing is published, one word."""
-        published = self._published(user)
+        published = list(_that_fit(self._published(user)))
         if published:
             return tuple(compose(published))
         return ("open" if self._is_registered(user, at) else "closed",)
@@ -72,6 +77,19 @@ class Presence:
             inner = (f'<tuple id="registration">{status}<contact>{text_for(entity)}</contact></tuple>',)
         head = f"<presence{_DECLARED} entity={attribute(entity)}>"
         return HEAD + "\n".join((head, *inner, "</presence>\n")).encode()
+
+
+def size_of(elements: Iterable[Element]) -> int:
+    """Octets that these elements take in a document; of names that were declared once, each has its own then."""
+    return sum(len(write_element(each, PREFIXES).encode()) for each in elements)
+
+
+def _that_fit(published: Iterable[Published]) -> Iterator[Published]:
+    left = MOST_TOLD
+    for each in published:
+        left -= each.size
+        if left >= 0:
+            yield each
 
 
 def compose(published: Iterable[Published]) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from xml.etree.ElementTree import Element
 
 from switchboard.core.delegation import PUBLISHED, package_of
-from switchboard.presence.pidf import CONTENT_TYPE, read_pidf
+from switchboard.presence.pidf import CONTENT_TYPE, MOST_TOLD, read_pidf, size_of
 from switchboard.presence.reception import Answer, Refused, Request
 from switchboard.presence.watching import Limits
 from switchboard.presence.xml import MOST_BYTES, XmlError
@@ -42,6 +42,8 @@ class Publication:
     body: bytes
     document: list[Element] | None = None
     """What is in the root of `body`, once somebody has asked."""
+    told: int | None = None
+    """Its `size`, once somebody has asked."""
 
     def saved(self) -> list[Any]:
         """What `restore` makes this of again, as plain values."""
@@ -58,6 +60,13 @@ class Publication:
         if self.document is None:
             self.document = list(read_pidf(self.body))
         return self.document
+
+    @property
+    def size(self) -> int:
+        """Octets of its elements as watchers get them."""
+        if self.told is None:
+            self.told = size_of(self.elements)
+        return self.told
 
 
 @dataclass(slots=True)
@@ -185,6 +194,9 @@ def _document(message: Message) -> list[Element] | None:
     if len(body) > MOST_BYTES:
         raise Refused(413)
     try:
-        return list(read_pidf(body))
+        elements = list(read_pidf(body))
     except XmlError as error:
         raise ParseError("Malformed Body") from error
+    if size_of(elements) > MOST_TOLD:
+        raise Refused(413)
+    return elements

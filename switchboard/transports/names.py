@@ -10,6 +10,7 @@ import asyncio
 import os
 import random
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -207,7 +208,12 @@ def serve(desk: Desk, names: Names) -> None:
 async def _serve(desk: Desk, names: Names) -> None:
     loop, awake = asyncio.get_running_loop(), asyncio.Event()
     tasks: set[asyncio.Task[None]] = set()
-    desk.wake = lambda: loop.call_soon_threadsafe(awake.set)
+
+    def wake() -> None:
+        with suppress(RuntimeError):  # it has read that it was the last look-up, and ended
+            loop.call_soon_threadsafe(awake.set)
+
+    desk.wake = wake
     while True:
         awake.clear()
         while not desk.asked.empty():

@@ -39,6 +39,7 @@ LONGEST_WAIT_S: Final = 3600.0
 """Whatever Retry-After says."""
 _SHORTEST_S: Final = 5
 _MOST_DOUBLED: Final = 12
+_LONGEST_REASON: Final = 120
 _OWN_WORDS: Final = {
     400: "its settings make no request that can be sent",
     408: "nobody answers there",
@@ -160,7 +161,7 @@ class Registration:
             return self._take_challenge(response, at, has_password)
         if status == 423:
             return self._take_longer(response, at)
-        words = f"{status} {response.reason}".strip()
+        words = _words_of(response)
         after_s = _seconds(response.get("retry-after") or "")
         if status >= 600 or 300 <= status < 500:
             return self._wait(at, words, max(REFUSED_S, after_s), REFUSED_LATE_S)
@@ -210,7 +211,7 @@ class Registration:
 
     def _take_challenge(self, response: Message, at: float, has_password: bool) -> bool:
         saved, asked = self.saved, asked_in(response)
-        words = f"{response.status} {response.reason}".strip()
+        words = _words_of(response)
         if asked is None:
             return self._refuse(at, f"it asks for what we cannot prove ({words})")
         if not has_password:
@@ -244,6 +245,12 @@ class Registration:
         saved.refusal, saved.refused_at = words, at
         saved.next_at = at + pause_s * (1.0 + 0.25 * self._random())
         return False
+
+
+def _words_of(response: Message) -> str:
+    """Status and reason phrase for people; octets that are no text are replaced."""
+    reason = response.reason.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return f"{response.status} {reason[:_LONGEST_REASON]}".strip()
 
 
 def _seconds(text: str) -> int:

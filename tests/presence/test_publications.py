@@ -129,3 +129,19 @@ def test_refreshes_do_not_pile_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -
     for _ in range(50):
         tag = tag_of(publish(desk, f"SIP-If-Match: {tag}"))
     assert len(desk.core.publications._ends) < 10
+
+
+def test_a_document_that_grows_is_refused(desk: Desk) -> None:
+    grows = f'<presence xmlns="{PIDF}" xmlns:x="urn:{"y" * 200}" entity="a">{"<x:a/>" * 900}</presence>'
+    assert publish(desk, body=grows.encode()).status == 413
+
+
+def test_what_is_told_fits_into_a_notify(desk: Desk) -> None:
+    for number in range(5):
+        body = f'<presence xmlns="{PIDF}" entity="a"><note>{number}{"x" * 15_000}</note></presence>'
+        desk.at += 1
+        assert publish(desk, body=body.encode(), call_id=f"p{number}").status == 200
+    told = desk.core.packages["presence"].state("lenka", desk.at)
+    assert isinstance(told, tuple)
+    assert len(desk.core.publications.of("lenka")) == 5
+    assert [each.removeprefix("<note>")[0] for each in told] == ["4", "3"]

@@ -4,6 +4,7 @@ import select
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 from name_server import NameServer, name_server
@@ -245,6 +246,22 @@ def test_what_goes_wrong_in_the_thread_leaves_nobody_waiting(
     resolver.ask(Question(HERE, "anna"))
     assert collect(resolver, 1) == {HERE: ()}
     assert resolver.stats()["lookups_unanswered"] == 1
+
+
+def test_close_may_come_after_the_end(server: NameServer, tmp_path: Path) -> None:
+    names = Names(tmp_path / "hosts", server.settings(tmp_path), server.port)
+    ended = Event()
+
+    def look_up(desk: Desk) -> None:
+        serve(desk, names)
+        ended.set()
+
+    resolver = Resolver(bool, look_up)
+    resolver.ask(Question(HERE, "anna"))
+    collect(resolver, 1)
+    resolver.close()
+    assert ended.wait(DEADLINE_S)
+    resolver.close()
 
 
 def test_close_does_not_wait(resolver: Resolver) -> None:

@@ -40,7 +40,7 @@ def answer(
         "CSeq: 1 REGISTER",
         *lines,
     ]
-    return registration.take(status, "\r\n".join(head).encode() + b"\r\n\r\n", at)
+    return registration.take(status, "\r\n".join(head).encode("utf-8", "surrogateescape") + b"\r\n\r\n", at)
 
 
 def asks(nonce: str, *, stale: bool = False) -> str:
@@ -272,3 +272,11 @@ def test_a_challenge_that_makes_no_request_is_not_kept() -> None:
     assert not answer(registration, 401, asks("x" * 60_000))
     request(registration)
     assert answer(registration, 401, asks("x"))
+
+
+def test_a_phrase_that_is_no_text_is_shown_nevertheless() -> None:
+    registration = begin()
+    request(registration)
+    assert not answer(registration, 403, reason="F\udcfcr Sie gesperrt" + "!" * 1000)
+    assert registration.saved.refusal.startswith("403 F\ufffdr Sie gesperrt!")
+    assert len(registration.saved.refusal) < 200
