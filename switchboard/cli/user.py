@@ -94,10 +94,11 @@ def passwd(user: Name, generate: Generate = False, as_json: JsonOption = False) 
 @user.command()
 def remove(user: Name, as_json: JsonOption = False) -> None:
     """Remove a user, and its rules. What is registered stays so until it expires; it cannot be renewed."""
-    rules = RuleBook(settings_or_exit())
-    rules.forget(user)
-    if not _book(user).remove(user):
+    book, rules = _book(user), RuleBook(settings_or_exit())
+    if not book.has(user):
         fail(_unknown(user))
+    rules.forget(user)  # before the user: a kill in between leaves no rules of nobody
+    book.remove(user)
     if as_json:
         print_json({"removed": user})
     say(f"{user} is no user any more.")

@@ -42,8 +42,10 @@ def test_a_password_is_replaced_and_a_user_removed(switchboard: Run, data_dir: P
     assert kept(data_dir) != before
     assert switchboard("user", "remove", "lukas").status == 0
     assert kept(data_dir) == {}
+    switchboard("forward", "lukas", "--busy", "lenka")
     for command in ("passwd", "remove"):
         assert "There is no user lukas" in switchboard("user", command, "lukas").stderr
+    assert "lenka" in switchboard("forward", "lukas").stdout
 
 
 def test_a_running_registrar_is_asked(switchboard: Run, answering: Answering, data_dir: Path) -> None:
