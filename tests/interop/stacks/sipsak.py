@@ -17,5 +17,6 @@ STACK = Stack(
     "sipsak",
     start,
     (REGISTERS, AGAIN),
-    note="Registers only: `-M` (MESSAGE) does not work in this version.",
+    note="Registers only: `-M` (MESSAGE) does not work in this version. A port of five digits loses the last one in "
+    "its Request-URI, which is then not ours.",
 )
