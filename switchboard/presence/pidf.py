@@ -7,6 +7,7 @@ whom nothing is published the registration tells whether he is there.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from operator import itemgetter
 from typing import Any, Final, Protocol
 from xml.etree.ElementTree import Element
 
@@ -20,6 +21,7 @@ DATA_MODEL: Final = "urn:ietf:params:xml:ns:pidf:data-model"
 PREFIXES: Final = {PIDF: "", DATA_MODEL: "dm", "urn:ietf:params:xml:ns:pidf:rpid": "rpid"}
 _ROOT: Final = f"{{{PIDF}}}presence"
 _TUPLE, _NOTE, _STATUS = f"{{{PIDF}}}tuple", f"{{{PIDF}}}note", f"{{{PIDF}}}status"
+_BASIC: Final = f"{_STATUS}/{{{PIDF}}}basic"
 _PERSON: Final = f"{{{DATA_MODEL}}}person"
 _DECLARED: Final = "".join(
     f" xmlns{':' * bool(prefix)}{prefix}={attribute(namespace)}" for namespace, prefix in PREFIXES.items()
@@ -93,8 +95,11 @@ def _that_fit(published: Iterable[Published]) -> Iterator[Published]:
 
 
 def compose(published: Iterable[Published]) -> list[str]:
-    """One document's elements, in the order of the schema: tuples, notes, others."""
-    tuples: list[str] = []
+    """One document's elements, in the order of the schema: tuples, notes, others.
+
+    Tuples that are open come first: some watchers look at no other one.
+    """
+    tuples: list[tuple[bool, str]] = []
     notes: list[str] = []
     others: list[str] = []
     ids: set[str] = set()
@@ -103,13 +108,18 @@ def compose(published: Iterable[Published]) -> list[str]:
         for element, identifier in _named(publication, ids):
             text = write_element(element, PREFIXES, identifier)
             if element.tag == _TUPLE:
-                tuples.append(text)
+                tuples.append((not _is_open(element), text))
             elif element.tag == _NOTE:
                 notes.append(text)
             elif element.tag != _PERSON or not has_person:
                 others.append(text)
         has_person = has_person or any(each.tag == _PERSON for each in publication.elements)
-    return [*tuples, *notes, *others]
+    tuples.sort(key=itemgetter(0))
+    return [*(text for _, text in tuples), *notes, *others]
+
+
+def _is_open(its_tuple: Element) -> bool:
+    return its_tuple.findtext(_BASIC, "").strip() == "open"
 
 
 def _named(publication: Published, ids: set[str]) -> Iterator[tuple[Element, str]]:

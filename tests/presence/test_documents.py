@@ -91,6 +91,15 @@ def test_two_publications_are_one_document() -> None:
     assert b"rpid:away" in notify.body
 
 
+def test_who_is_there_comes_first() -> None:
+    desk = Desk()
+    publish(desk, RPID)
+    desk.at += 1
+    publish(desk, RPID.replace(b"<basic>open<", b"<basic>closed<"), "q")
+    first, second, *_ = compose(desk.core.publications.of("lenka"))
+    assert ["<basic>open<" in first, "<basic>closed<" in second] == [True, True]
+
+
 def test_versions_count_up() -> None:
     desk = Desk()
     tag = desk.subscribe("lenka", "dialog")
