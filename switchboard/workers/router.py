@@ -1,17 +1,15 @@
 """A router: its share of the calls, with their transactions (RFC 3261 §16, §17)."""
 
-import secrets
 import shutil
 import signal
 import time
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
 import zmq
 
-from switchboard.auth.authenticator import Trusted
 from switchboard.auth.failures import Failures
 from switchboard.auth.keys import load_or_make_key
 from switchboard.bus import frames
@@ -24,35 +22,13 @@ from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer as BusPeer
 from switchboard.bus.tap import Tap
 from switchboard.codec import list_head, pack
-from switchboard.core.authorization import Admission
 from switchboard.core.commands import Delegated, Dialled
-from switchboard.core.delegation import Either, EventPolicy
-from switchboard.core.dialog_seal import DialogSeals
-from switchboard.core.domains import parse_networks
-from switchboard.core.environment import Environment
-from switchboard.core.forwarding import LARGEST_SENT
 from switchboard.core.held_calls import HeldCalls, is_set_of_routers, pack_sums
-from switchboard.core.limits import Caps
-from switchboard.core.loop_detection import Branches
 from switchboard.core.overload import read_stamp
-from switchboard.core.planner import Planner
-from switchboard.core.qualifying import Qualifier, share_of, told_reach, told_silent
-from switchboard.core.router_core import RouterCore
-from switchboard.core.star_codes import StarCodes
-from switchboard.core.targets import TargetPolicy
-from switchboard.core.timers import TimerValues
+from switchboard.core.qualifying import told_reach, told_silent
 from switchboard.core.transaction_log import Store
-from switchboard.core.transactions import TransactionLayer
 from switchboard.edge.in_service import BEAT_EVERY_S
-from switchboard.messages.summary import MessageSummary
-from switchboard.presence.reception import PACKAGES, WANTED_S
-from switchboard.registrar import rule_store
-from switchboard.registrar.follower import Follower, PageFollower, StoreFollower
-from switchboard.registrar.following import Following
-from switchboard.registrar.replica import Replica
-from switchboard.registrar.rule_keeper import RULES_A_READING
-from switchboard.registrar.rule_replica import RuleReplica
-from switchboard.registrar.rule_store import RuleStore
+from switchboard.presence.reception import WANTED_S
 from switchboard.settings.hosts import Component
 from switchboard.settings.local import SourceAddresses, own_domains
 from switchboard.settings.model import Settings
@@ -65,28 +41,23 @@ from switchboard.settings.site import (
     endpoints_of,
     is_here,
     router_dir,
-    store_of,
 )
 from switchboard.sip.errors import ParseError
 from switchboard.sip.flow import Flow
 from switchboard.storage.mending import reports
-from switchboard.storage.records import Follower as RecordFollower
-from switchboard.storage.records import PageFollower as RecordPageFollower
-from switchboard.storage.records import StoreFollower as RecordStoreFollower
 from switchboard.transports.resolve import Resolver, serve_names
 from switchboard.transports.sender import TABLES, make_sender
-from switchboard.wal.bindings_copy import BindingsCopy
 from switchboard.wal.router_log import RouterLog
 from switchboard.workers.delegating import Delegating
 from switchboard.workers.drained import Drained
 from switchboard.workers.fast_path import make_fast_path
 from switchboard.workers.leaving import LOOK_S, Leaving
 from switchboard.workers.log_lines import FailureLog
-from switchboard.workers.media_link import make_media_link, make_relays
+from switchboard.workers.media_link import make_media_link
 from switchboard.workers.own_requests import WORKERS, AnswerBoxes
-from switchboard.workers.registrar_hearing import Hearing, take_change
-from switchboard.workers.trunk_passwords import make_trunks
-from switchboard.workers.user_register import QUESTIONS_KEPT, follow_users, make_authenticator
+from switchboard.workers.router_core import Parts, make_caps, make_core
+from switchboard.workers.router_following import RouterFollowing
+from switchboard.workers.user_register import make_authenticator
 
 if TYPE_CHECKING:
     from switchboard._native.engine import FastPath
@@ -125,7 +96,6 @@ class RouterService(Actor):
         self._files = directory, directory / "bindings"
         self._log = RouterLog(directory)
         self._store = self._make_store()
-        self.writings = [self._log.writing]
         self._sender = make_sender(settings, context, endpoints)
         self._journal = BusPeer(context, endpoints.inbox("journal"))
         self._happened = frames.head("call.happened") + pack([instance, self._log.series, None])[:-1]
@@ -155,34 +125,29 @@ class RouterService(Actor):
         self._authenticator = make_authenticator(
             settings, self._key, issuer, self._log.nonces, self._failures
         )
-        self._users = self._follow_users(context)
-        self._rules = RuleReplica()
-        self._rule_follower = self._follow_rules(context, endpoints)
+        self._following = RouterFollowing(
+            settings, context, endpoints, instance, self._clock, self._authenticator
+        )
+        self.outboxes += self._following.outboxes
+        self.writings = [self._log.writing, *self._following.writings]
         self._source_address = SourceAddresses(settings)
         self._resolver = Resolver(
             self._source_address, partial(serve_names, may_be_private=settings.private_names)
         )
-        self._replica = Replica()
-        self._order = self._registrars_to_follow()
-        self._hearing = Hearing(self._order)
-        self._follower = self._make_follower(context, endpoints)
-        self._caps = self._make_caps()
+        self._caps = make_caps(settings, self._following.replica)
         self._edge_here = edge_here(settings)
         self._media = make_media_link(settings)
-        self._core = self._make_core()
-        self._replica.tell = self._rules.tell = self._core.bindings_changed
+        self._core = make_core(settings, self._parts(), self._store)
+        self._following.replica.tell = self._following.rules.tell = self._core.bindings_changed
         self.fast_path = make_fast_path(self._core, self._log, self._sender, self._marks, self._clock.offset)
         self._next_look = time.monotonic()
         self._away = self._sender.away
         self._has_left = False
         self._next_telling = 0.0
         self._bad_items = 0
-        self._follower.start(time.monotonic())
-        if self._users:
-            self._users.start()
-        self._rule_follower.start()
-        if self._replica.is_loaded:
-            structlog.get_logger().info("bindings loaded", number=self._replica.number)
+        self._following.start(time.monotonic())
+        if (replica := self._following.replica).is_loaded:
+            structlog.get_logger().info("bindings loaded", number=replica.number)
         self._held_calls = HeldCalls(self._log.keyed, instance)
         self._leaving = Leaving(self._log, instance) if instance >= settings.routers else None
         self._drained = Drained(self._log, directory)
@@ -193,16 +158,13 @@ class RouterService(Actor):
 
     def subscriptions(self, endpoints: Endpoints) -> list[str]:
         """The changes of the registrars, and the translator's tables."""
-        return [*self._hearing.publishers(endpoints), endpoints.publisher("translator")]
+        return [*self._following.publishers(endpoints), endpoints.publisher("translator")]
 
     def subscribed(self, sockets: Sequence[zmq.Socket[bytes]]) -> None:
-        """Changes of bindings; users and rules of the first registrar. The translator's tap is another's business."""
+        """What it follows; the translator's tap is another's business."""
         *registrars, translator = sockets
         translator.subscribe(frames.head(TABLES))
-        self._hearing.opened(registrars)
-        first = registrars[self._order.index(0)]
-        for subject in ("users.number", "rules.number"):
-            first.subscribe(frames.head(subject))
+        self._following.subscribed(registrars)
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """Names that were resolved, and the tap."""
@@ -213,7 +175,7 @@ class RouterService(Actor):
         """Take what stays packed: datagrams, if the core has them so, and changes of the bindings."""
         if frame.startswith(_RECEIVED):
             return self._core.receive(frame, len(_RECEIVED), time.monotonic(), self._clock.at())
-        return 1 if take_change(self._follower, frame, time.monotonic()) else None
+        return 1 if self._following.take_frame(frame, time.monotonic()) else None
 
     def receive(self, subject: str, body: Any, now: float) -> None:
         """Take messages, errors and restarts of those who send them, changes of bindings, acknowledgements."""
@@ -228,24 +190,6 @@ class RouterService(Actor):
                 self._bad_items += not self._marks.take(stream, stamp)
             case "stream.restarted", [int(stream)]:
                 self._repeat(stream, now)
-            case "location.number", [int(number)]:
-                self._follower.told(number, now)
-            case "location.clock", [float(at)]:
-                self._follower.told_clock(at, now)
-            case "location.page", list(pages):
-                for page in pages:
-                    self._follower.take_page(page, now)
-            case "users.number", [str(series), int(number)]:
-                if self._users:
-                    self._users.told(series, number)
-            case "users.page", list(pages) if self._users:
-                for page in pages:
-                    self._users.take_page(page)
-            case "rules.number", [str(series), int(number)]:
-                self._rule_follower.told(series, number)
-            case "rules.page", list(pages):
-                for page in pages:
-                    self._rule_follower.take_page(page)
             case "phrases.tables", tables:
                 self._bad_items += not self._sender.take_tables(tables, now)
             case "call.acknowledged", [str(series), int(number)]:
@@ -257,7 +201,7 @@ class RouterService(Actor):
             case "call.held", [str(series)]:
                 self._log.held(series, now)
             case _:
-                self._bad_items += 1
+                self._bad_items += not self._following.receive(subject, body, now)
 
     def _send_own(self, items: list[Any], now: float) -> None:
         requests, bad = self._answer_boxes.read(items)
@@ -319,7 +263,7 @@ class RouterService(Actor):
         is registered, and to reach who sends.
         """
         self._next_beat = now + BEAT_EVERY_S
-        is_ready = self._replica.is_loaded and self._follower.is_fresh(now) and self._sender.is_open
+        is_ready = self._following.is_fresh(now) and self._sender.is_open
         for peer in (*self._edge_rx, *self._sender.stream_peers):
             peer.send("router.beat", [self._instance, self._drained.is_set, is_ready])
 
@@ -331,7 +275,7 @@ class RouterService(Actor):
 
     def is_ready(self) -> bool:
         """Once it hears the registrar: a phone that registers may be called at once."""
-        return self._follower.is_current
+        return self._following.is_current
 
     def next_deadline(self) -> float | None:
         """The next transaction's timer, event to be told again, look around, or try to write the log."""
@@ -342,7 +286,7 @@ class RouterService(Actor):
         due = core.next_deadline if self.fast_path is None else core.reference_deadline
         media = self._media.next_deadline() if self._media else None
         deadlines = (self._tap.due_at, due, events.next_deadline(), media)
-        for deadline in (*deadlines, self._follower.next_deadline()):
+        for deadline in (*deadlines, self._following.next_deadline()):
             if deadline is not None and deadline < first:
                 first = deadline
         return min(first, self._next_telling) if events.has_news else first
@@ -352,7 +296,7 @@ class RouterService(Actor):
         self._tap.handle_timer(now)
         self._sender.handle_timer(now)
         self._advance(now)
-        self._follower.handle_timer(now)
+        self._following.handle_timer(now)
         if self._media:
             self._media.handle_timer(now)
             self._take_relayed(now)
@@ -429,12 +373,6 @@ class RouterService(Actor):
 
     def notes(self) -> list[str]:
         """How well it knows bindings and users, whether names are answered, and what was lost of its files."""
-        users = [self._users.failure] if self._users and self._users.failure else []
-        rules = [self._rule_follower.failure] if self._rule_follower.failure else []
-        if self._rules.unreadable:
-            rules.append(
-                f"{self._rules.unreadable} rules of users or groups cannot be read, and count as none"
-            )
         leaving = (
             [self._leaving.note()]
             if self._leaving
@@ -446,9 +384,7 @@ class RouterService(Actor):
         damaged = map(str, reports(*self._files))
         return [
             *leaving,
-            *self._follower.notes(time.monotonic()),
-            *users,
-            *rules,
+            *self._following.notes(),
             *self._resolver.notes(),
             *media,
             *damaged,
@@ -468,8 +404,7 @@ class RouterService(Actor):
             "auth_repeated": self._authenticator.repeated if self._authenticator else 0,
             "answers_withheld": self._core.proxy.env.answers.withheld,
             "auth_unlogged": self._failure_log.unlogged,
-            "snapshots": self._follower.snapshots,
-            **self._following(),
+            **self._following.stats(),
             "lag_ms": round(self._caps.overload.lag_s * 1e3, 1),
             "delegated_waiting": self._delegated.waiting if self._delegated else 0,
             "events_waiting": self._log.events.waiting,
@@ -478,12 +413,6 @@ class RouterService(Actor):
             "log_entries": len(self._log),
             "log_unwritten_bytes": self._log.keyed.unwritten,
         }
-
-    def _following(self) -> dict[str, float]:
-        following = self._follower
-        if not isinstance(following, Following):
-            return {}
-        return {"registrar_followed": following.registrar, "registrar_changes": following.changes}
 
     def _qualifying(self) -> dict[str, float]:
         qualifier = self._core.proxy.qualifier
@@ -510,145 +439,17 @@ class RouterService(Actor):
     def _make_store(self) -> Store:
         return self._log.keyed
 
-    def _make_follower(self, context: BusContext, endpoints: Endpoints) -> Follower:
-        asked = {
-            each: Outbox(context, endpoints.inbox("registrar", each), "location.wanted", QUESTIONS_KEPT)
-            for each in self._order
-            if not is_here(f"registrar.{each}", self._settings)
-        }
-        self.outboxes += asked.values()
-        make = partial(self._follow, asked, self._open_copy() if asked else None)
-        if len(self._order) == 1:
-            return make(0)
-        return Following(self._replica, self._order, make, self._hearing.follow)
-
-    def _registrars_to_follow(self) -> list[int]:
-        """All of them: first those on this host, of which each router begins with another one."""
-        everyone = [
-            (self._instance + each) % self._settings.registrars for each in range(self._settings.registrars)
-        ]
-        return sorted(everyone, key=lambda each: not is_here(f"registrar.{each}", self._settings))
-
-    def _open_copy(self) -> BindingsCopy:
-        copy = BindingsCopy(router_dir(self._instance, self._settings) / "bindings")
-        self.writings = [*self.writings, copy.writing]
-        return copy
-
-    def _follow(self, asked: Mapping[int, Outbox], copy: BindingsCopy | None, registrar: int) -> Follower:
-        if copy is None or registrar not in asked:
-            return StoreFollower(self._replica, store_of(registrar, self._settings))
-        outbox = asked[registrar]
-        return PageFollower(
-            self._replica, copy, lambda after: outbox.put([self._instance, after]), self._clock.at
+    def _parts(self) -> Parts:
+        return Parts(
+            self._instance,
+            self._key,
+            self._following.replica,
+            self._following.rules,
+            self._authenticator,
+            self._failures,
+            self._source_address,
+            self._caps,
         )
-
-    def _make_caps(self) -> Caps:
-        settings = self._settings
-        return Caps(
-            self._replica,
-            settings.max_transactions,
-            settings.max_source_transactions,
-            parse_networks(settings.rate_exempt),
-            64 * settings.t1_s,
-        )
-
-    def _follow_users(self, context: BusContext) -> RecordFollower | None:
-        if self._authenticator is None:
-            return None
-        copy = router_dir(self._instance, self._settings) / "users.db"
-        follower, asked = follow_users(
-            self._authenticator.verifier.users, self._settings, context, self._instance, copy
-        )
-        self.outboxes += asked
-        return follower
-
-    def _follow_rules(self, context: BusContext, endpoints: Endpoints) -> RecordFollower:
-        settings = self._settings
-        if is_here("registrar.0", settings):
-            read = partial(rule_store.read_page, settings.rules_path, at_most=RULES_A_READING)
-            return RecordStoreFollower(self._rules, read)
-        registrar = Outbox(context, endpoints.inbox("registrar"), "rules.wanted", QUESTIONS_KEPT)
-        self.outboxes.append(registrar)
-        copy = RuleStore(router_dir(self._instance, settings) / "rules.db")
-        return RecordPageFollower(self._rules, copy, lambda after: registrar.put([self._instance, after]))
-
-    def _make_core(self) -> RouterCore:
-        settings = self._settings
-        incarnation = secrets.token_hex(3)
-        policy = TargetPolicy(
-            own_domains(settings),
-            self._replica,
-            DialogSeals(self._key),
-            open_relay=settings.relay == "open",
-            users=self._known_users(),
-            keeps_messages=self._keeps_messages,
-            trusted=Trusted(settings.trusted),
-            failures=self._failures,
-            keeps_identity=settings.identity_headers == "all",
-            dial_plan=settings.make_dial_plan(),
-            trunks=make_trunks(settings, self._key),
-            events=self._make_events(),
-        )
-        policy.planner = Planner(
-            self._rules,
-            policy,
-            settings.max_forks,
-            settings.do_not_disturb_status,
-            settings.foreign_users,
-        )
-        admission = (
-            None
-            if self._authenticator is None
-            else Admission(self._authenticator, policy, settings.auth_from, settings.strangers == "call")
-        )
-        values = TimerValues(settings.t1_s, settings.t2_s, settings.t4_s, settings.timer_c_s)
-        core = RouterCore(
-            Environment(
-                layer=TransactionLayer(values),
-                policy=policy,
-                branches=Branches(self._instance, incarnation),
-                source_address=self._source_address,
-                port=settings.sip_port,
-                incarnation=incarnation,
-                recurse=settings.recurse,
-                max_forks=settings.max_forks,
-                caps=self._caps,
-                admission=admission,
-                asserted_domain=settings.asserted_domain,
-                tcp_above=settings.tcp_above_bytes or LARGEST_SENT,
-                relays=make_relays(settings, self._key),
-                diverts=settings.diversion,
-                star_codes=self._make_star_codes(),
-            ),
-            self._store,
-        )
-        if settings.qualify_s:
-            core.proxy.qualifier = Qualifier(core.proxy.env, settings.qualify_s, self._users_to_ask)
-        return core
-
-    def _make_events(self) -> EventPolicy | None:
-        if self._delegated is None or not self._settings.presence:
-            return None
-        packages = (*PACKAGES, MessageSummary.name) if self._keeps_messages else PACKAGES
-        return EventPolicy(packages, self._authenticator.verifier.users if self._authenticator else None)
-
-    def _make_star_codes(self) -> StarCodes | None:
-        actions = self._settings.star_codes.actions
-        return StarCodes(actions) if actions else None
-
-    @property
-    def _keeps_messages(self) -> bool:
-        return self._delegated is not None and self._settings.keep_messages_days > 0
-
-    def _known_users(self) -> Container[str]:
-        """Those who are users though nobody has ever registered as them."""
-        named, authenticator = self._settings.users, self._authenticator
-        if authenticator is None or not self._keeps_messages:
-            return named
-        return Either(named, authenticator.verifier.users)
-
-    def _users_to_ask(self) -> list[str]:
-        return share_of(self._replica.users(), self._instance, self._settings.routers)
 
     def _take_undeliverable(self, items: list[Any], now: float, at: float) -> None:
         for item in items:

@@ -48,7 +48,7 @@ class Bench:
 
     def register(self) -> None:
         """Anna and Bob are at the phone."""
-        replica = self.service._replica
+        replica = self.service._following.replica
         for user in ("anna", "bob"):
             where = f"127.0.0.2:{self.phone.getsockname()[1]}"
             binding = Binding(f"sip:{user}@{where}", 1.0, time.time() + 1000, source=where)
