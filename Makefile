@@ -59,8 +59,7 @@ lab: $(RUNS)
 FAST := not system and not phones and not load
 PYTEST := $(BIN)/python -m pytest
 test: setup
-	$(PYTEST) -n 2 -m "$(FAST)"
-	$(PYTEST) -m "not ($(FAST))"
+	@$(PYTEST) -n 2 -m "$(FAST)"; fast=$$?; $(PYTEST) -m "not ($(FAST))" && exit $$fast
 
 check: setup
 	$(BIN)/ruff check $(PATHS)

@@ -430,6 +430,7 @@ def test_what_waits_for_a_router_that_is_away_goes_to_the_others(edge: Edge) -> 
     service._dispatcher.serve([1])
     service._hand_on_rest(0)
     assert (away.waiting, other.waiting) == (0, 1)
+    wait_for(edge, 1)
     other.flush()
     assert edge.datagrams("router.1", 1) == [[flow(edge, ""), scan(request()), request()]]
 
