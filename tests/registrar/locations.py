@@ -194,13 +194,18 @@ def tend(store: SharedStore, holds: Callable[[], object], within_s: float = 10.0
     """Do what the worker's loop does with a store until it holds."""
 
     def turn() -> object:
-        if store.writing.error:
-            store.try_again()
-        if store.is_waiting:
-            store.go_on()
+        tend_once(store)
         return holds()
 
     await_true(turn, within_s)
+
+
+def tend_once(store: SharedStore) -> None:
+    """Do what the worker's loop does with a store in one round."""
+    if store.writing.error:
+        store.try_again()
+    if store.is_waiting:
+        store.go_on()
 
 
 def up(store: SharedStore, within_s: float = 30.0) -> SharedStore:
