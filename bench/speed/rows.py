@@ -15,13 +15,14 @@ from bench.speed.quantiles import quantile
 from bench.speed.run import Plan, Run, prepare, run
 from bench.speed.scale import Scale
 from bench.speed.scenario import CALL, CANCELLED, MESSAGE, REFUSED, REGISTER, RELAYED, Scenario
-from bench.speed.subjects import Kind, started
+from bench.speed.subjects import Kind, started, started_with_rules
 
 BOTH = (Kind.KAMAILIO, Kind.OURS)
 USERS = 1000
 GROWTH_RATE = 1000
 RAMP_S = 2.0
 RELAYED_PORTS = 8000
+RULED_USERS = 100_000
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def make_rows(scale: Scale) -> list[Row]:
         _memory_row(scale),
         _calls_up_row(scale),
         _users_row(scale),
+        _rules_row(scale),
         _routers_row(scale),
     ]
 
@@ -188,6 +190,27 @@ def _users_row(scale: Scale) -> Row:
     return Row(
         "users", [Line(what.format(users), "ms", 3) for users in scale.users], BOTH, measure, once=True
     )
+
+
+def _rules_row(scale: Scale) -> Row:
+    """Of calls between users without rules."""
+
+    def measure(kind: Kind) -> list[Figure]:
+        plan = _plan(scale, GROWTH_RATE)
+        without = cpu_figure(_run_alone(kind, plan))
+        with started_with_rules(RULED_USERS) as subject:
+            prepare(subject, plan.users)
+            ruled = cpu_figure(run(subject, plan))
+        times = ruled.value / without.value if ruled.value and without.value else None
+        return [without, ruled, Figure(times, ruled.flaw or without.flaw)]
+
+    what = f"CPU per call at {GROWTH_RATE} calls/s {{}} rules for {RULED_USERS:,} others"
+    lines = [
+        Line(what.format("without"), "ms", 3),
+        Line(what.format("with"), "ms", 3),
+        Line("with rules for others against without", "times", 2, "ours ≤ 1.05"),
+    ]
+    return Row("rules", lines, (Kind.OURS,), measure)
 
 
 def _routers_row(scale: Scale) -> Row:

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -19,6 +19,8 @@ from system.sipmsg import Address
 
 from bench.kamailio import Kamailio
 from bench.speed.programs import Unavailable, require
+from switchboard.core.call_rules import UserRules
+from switchboard.registrar.rule_store import RuleRecord, RuleStore, body_of
 
 HOST = "127.0.0.1"
 CALLEE_PORT = 16060
@@ -70,6 +72,20 @@ def started(kind: Kind, workers: int = 0, settings: Mapping[str, str] | None = N
     require("sipp")
     with _STARTERS[kind](workers, settings or {}) as subject:
         yield subject
+
+
+@contextmanager
+def started_with_rules(users: int) -> Iterator[Subject]:
+    """Our switchboard, in which calls of so many users who are not there are forwarded."""
+    require("sipp")
+    with TemporaryDirectory(prefix="bench-rules-") as directory:
+        data_dir = Path(directory) / "data"
+        data_dir.mkdir(mode=0o700)
+        with closing(RuleStore(data_dir / "rules.db")) as store:
+            rules = body_of(UserRules(busy="lukas", no_answer="lenka"))
+            store.write([RuleRecord(0, f"other-{each}", rules, 0.0) for each in range(users)])
+        with _ours(0, {}, partial(Switchboard, data_dir=data_dir)) as subject:
+            yield subject
 
 
 @contextmanager
