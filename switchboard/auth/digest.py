@@ -22,7 +22,9 @@ HA1_BYTES: Final = {SHA256: 32, MD5: 16}
 QOP: Final = "auth"
 
 _SCHEME = re.compile(rf"{SWS}Digest{LWS}", re.IGNORECASE)
-_PARAM = re.compile(rf"{SWS}(?:({TOKEN}){SWS}(?:={SWS}({QUOTED_STRING}|[^\",\s]++)?+)?+)?+{SWS}(?:,|\Z)")
+_PARAM = re.compile(
+    rf"{SWS}(?>(?:({TOKEN}){SWS}(?>(?:={SWS}(?>({QUOTED_STRING}|[^\",\s]++)?))?))?){SWS}(?:,|\Z)"
+)
 """A parameter, perhaps without a value; or nothing before the next comma."""
 _NC = re.compile("[0-9A-Fa-f]{1,8}")
 _BY_NAME = {name.lower(): name for name in ALGORITHMS}

@@ -451,7 +451,7 @@ _FOLLOWED = (300, 301, 302)
 _IN_USER = r"A-Za-z0-9\-_.!~*'()&=+$,;?/:%"
 _IN_PARAM = r"A-Za-z0-9\-_.!~*'()\[\]/:&+$%"
 _WELL_FORMED = re.compile(
-    rf"sips?:(?:[{_IN_USER}]++@)?[^;?@]++(?:;[{_IN_PARAM}]++(?:=[{_IN_PARAM}]++)?)*+", re.IGNORECASE
+    rf"sips?:(?:[{_IN_USER}]++@)?[^;?@]++(?>(?:;[{_IN_PARAM}]++(?:=[{_IN_PARAM}]++)?)*)", re.IGNORECASE
 )
 """What we may write as a Request-URI of our own making; anything else is the caller's to follow."""
 

@@ -10,11 +10,11 @@ from typing import Final
 
 MASKED: Final = b"***"
 _CREDENTIALS = re.compile(
-    rb"^((?:proxy-)?authorization[ \t]*:)[^\r\n]*+(?:\r?\n[ \t][^\r\n]*+)*+", re.IGNORECASE | re.MULTILINE
+    rb"^((?:proxy-)?authorization[ \t]*:)[^\r\n]*+(?>(?:\r?\n[ \t][^\r\n]*+)*)", re.IGNORECASE | re.MULTILINE
 )
 _DIGEST = re.compile(rb"\s*+digest\s++", re.IGNORECASE)
 _PARAM = re.compile(
-    rb'([A-Za-z0-9\-]++)[ \t]*+=[ \t]*+("(?:[^"\\\r\n]|\\[^\r\n])*+"|[^\s",;]++)[ \t]*+(?:,\s*+|\Z)'
+    rb'([A-Za-z0-9\-]++)[ \t]*+=[ \t]*+("(?>(?:[^"\\\r\n]|\\[^\r\n])*)"|[^\s",;]++)[ \t]*+(?:,\s*+|\Z)'
 )
 _SHOWN: Final = frozenset((b"username", b"realm", b"uri", b"algorithm", b"qop", b"nc"))
 _PASSWORD = re.compile(rb"(sips?:[^\s:@<>\"]*+:)([^\s@<>\"]*+)(?=@)", re.IGNORECASE)

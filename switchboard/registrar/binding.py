@@ -27,7 +27,7 @@ WIRE_FIELDS: Final = (
 """What the elements of a binding on the bus mean, in order; at the end there are none that are empty."""
 OPEN: Final = "open"
 CLOSED: Final = "closed"
-_PARAM = re.compile(r';\s*+([^=;\s]++)\s*+(?:=\s*+("(?:[^"\\]|\\.)*+"|[^;]*+))?')
+_PARAM = re.compile(r';\s*+([^=;\s]++)\s*+(?:=\s*+("(?>(?:[^"\\]|\\.)*)"|[^;]*+))?')
 _CACHED_LENGTH = 256  # longer texts are read afresh, which bounds the cache's memory
 _UUID = "urn:uuid:"
 

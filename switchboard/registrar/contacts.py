@@ -20,7 +20,7 @@ _CACHED_LENGTH = 256  # longer texts are parsed afresh, which bounds the cache's
 _LARGEST_EXPIRES = 2**32 - 1
 _Q = re.compile(r"[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9}")
 _CLEAN = re.compile(
-    r'(?:[^"\x00-\x08\x0a-\x1f\x7f]++|"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]++|\\[^\x00-\x1f\x7f])*+")*+'
+    r'(?>(?:[^"\x00-\x08\x0a-\x1f\x7f]++|"(?>(?:[^"\\\x00-\x08\x0a-\x1f\x7f]++|\\[^\x00-\x1f\x7f])*)")*)'
 )
 """Parameters that break nothing where they are written into a list: no open quote, no control character."""
 

@@ -9,14 +9,14 @@ from switchboard.sip.uri import read_bracketed as read_bracketed
 
 _BLANKS = " \t\r\n"
 _CONTROLS = r"\x00-\x08\x0a-\x1f\x7f"
-_QUOTED = rf'"(?:[^"\\{_CONTROLS}]++|\\[^\r\n])*+"'
+_QUOTED = rf'"(?>(?:[^"\\{_CONTROLS}]++|\\[^\r\n])*)"'
 _URI = r"[A-Za-z][A-Za-z0-9+.\-]*+:[^<>\x00-\x20\x7f]++"
-_DISPLAY = rf'(?:[^<>"{_CONTROLS}]++|[\r\n]++|{_QUOTED})*+'
+_DISPLAY = rf'(?>(?:[^<>"{_CONTROLS}]++|[\r\n]++|{_QUOTED})*)'
 _NAME_ADDR = re.compile(rf"({_DISPLAY})<{SWS}({_URI}){SWS}>{SWS}(;.*+)?", re.DOTALL)
 _WORD = r'[^:;,<>"\x00-\x20\x7f]++'
 _BARE_URI = r"[A-Za-z][A-Za-z0-9+.\-]*+:[^;<>\"\x00-\x20\x7f]++"
-_ADDR_SPEC = re.compile(rf"{SWS}((?:{_QUOTED}{SWS}|{_WORD}{LWS})*+)({_BARE_URI}){SWS}(;.*+)?", re.DOTALL)
-_VALUES = re.compile(r"((?:[^\",<]++|\"(?:[^\"\\]|\\.)*+\"|<[^<>]*+>)*+)(,|\Z)", re.DOTALL)
+_ADDR_SPEC = re.compile(rf"{SWS}((?>(?:{_QUOTED}{SWS}|{_WORD}{LWS})*))({_BARE_URI}){SWS}(;.*+)?", re.DOTALL)
+_VALUES = re.compile(r"((?>(?:[^\",<]++|\"(?>(?:[^\"\\]|\\.)*)\"|<[^<>]*+>)*))(,|\Z)", re.DOTALL)
 
 
 class NameAddr(NamedTuple):

@@ -12,8 +12,8 @@ from switchboard.sip.scan import FIRST_HEADER, HEADER_WIDTH
 
 Index = array  # of type code "H"
 
-_FOLD = re.compile(rb"(?<![ \t])(?:[ \t]*+\r\n[ \t]++)++")
-_VIA_VALUE = re.compile(rb'(?:[^",]++|"(?:[^"\\]++|\\.)*+")*+(?:"[^,]*+)?', re.DOTALL)
+_FOLD = re.compile(rb"(?<![ \t])(?>(?:[ \t]*+\r\n[ \t]++)+)")
+_VIA_VALUE = re.compile(rb'(?>(?:[^",]++|"(?>(?:[^"\\]++|\\.)*)")*)(?:"[^,]*+)?', re.DOTALL)
 """A quote that is never closed is an octet like others."""
 
 

@@ -35,7 +35,7 @@ _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([^ \t\r\n\x00]+) SIP/2\.0\r\n"
 _STATUS_LINE = re.compile(rb"SIP/2\.0 ([1-6][0-9][0-9]) ([^\r\n]*)\r\n", re.IGNORECASE)
 _OTHER_VERSION = re.compile(rb"[^\r\n]* SIP/(?!2\.0\r)[0-9]+\.[0-9]+\r\n", re.IGNORECASE)
 _HEADER_LINE = re.compile(
-    rb"([^\x00-\x20\x7f:][^\x00-\x08\x0a-\x1f\x7f:]*+):[ \t]*+([^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+)\r\n",
+    rb"([^\x00-\x20\x7f:][^\x00-\x08\x0a-\x1f\x7f:]*+):[ \t]*+([^\r\n]*+(?>(?:\r\n[ \t][^\r\n]*+)*))\r\n",
 )
 _ONCE: Final = (
     (Header.FROM, "From"),
