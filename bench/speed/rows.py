@@ -16,6 +16,7 @@ from bench.speed.run import Plan, Run, prepare, run
 from bench.speed.scale import Scale
 from bench.speed.scenario import CALL, CANCELLED, MESSAGE, REFUSED, REGISTER, RELAYED, Scenario
 from bench.speed.subjects import Kind, started, started_with_rules
+from bench.speed.ways import lines, measure_ways
 
 BOTH = (Kind.KAMAILIO, Kind.OURS)
 USERS = 1000
@@ -58,6 +59,7 @@ def make_rows(scale: Scale) -> list[Row]:
         _calls_up_row(scale),
         _users_row(scale),
         _rules_row(scale),
+        _ways_row(scale, 150),
         _routers_row(scale),
     ]
 
@@ -211,6 +213,13 @@ def _rules_row(scale: Scale) -> Row:
         Line("with rules for others against without", "times", 2, "ours ≤ 1.05"),
     ]
     return Row("rules", lines, (Kind.OURS,), measure)
+
+
+def _ways_row(scale: Scale, rate: int) -> Row:
+    """All ways in turn at one switchboard."""
+    return Row(
+        "ways", lines(rate), (Kind.OURS, Kind.BEFORE), lambda kind: measure_ways(kind, scale, rate, USERS)
+    )
 
 
 def _routers_row(scale: Scale) -> Row:

@@ -1,7 +1,7 @@
 """One measured run: SIPp at a steady rate against a subject, and the counters over a window in its middle."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,8 @@ MANY = "1000000"
 class Plan:
     """`window_s` begins after `warm_s`, and the load goes on for `tail_s` after it.
 
-    With `finish` the calls are ended and judged one by one; without, those that are up are abandoned.
+    With `finish` the calls are ended and judged one by one; without, those that are up are abandoned. `called`: who is
+    called in turn; nobody: the users.
     """
 
     rate: int
@@ -41,6 +42,7 @@ class Plan:
     hold_s: float = HOLD_S
     users: int = 1000
     finish: bool = True
+    called: Sequence[str] = ()
 
     @property
     def calls(self) -> int:
@@ -159,7 +161,7 @@ def _callee(subject: Subject, plan: Plan, directory: Path) -> AbstractContextMan
 
 def _caller(subject: Subject, plan: Plan, directory: Path) -> Sipp:
     users = directory / "users.csv"
-    rows = (f"{user};{CALLEE_PORT}" for user in user_names(plan.users))
+    rows = (f"{user};{CALLEE_PORT}" for user in plan.called or user_names(plan.users))
     users.write_text("\n".join(["SEQUENTIAL", *rows, ""]))
     options = ["-inf", str(users), "-r", str(plan.rate), "-m", str(plan.calls), "-l", MANY]
     options += ["-d", f"{plan.hold_s * 1000:.0f}", "-deadcall_wait", "0"]

@@ -19,6 +19,8 @@ class Scenario:
 CALL = Scenario("call", "answering", 13)
 RELAYED = Scenario("call", "answering", 19)
 """With the commands to a media engine, and its answers."""
+CHALLENGED = Scenario("call", "challenging", 16)
+"""By a provider that asks for a password."""
 REFUSED = Scenario("refused", "refusing", 7)
 CANCELLED = Scenario("cancelled", "ringing", 13)
 MESSAGE = Scenario("message", "reading", 4, invites=False)
