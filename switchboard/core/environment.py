@@ -23,7 +23,7 @@ from switchboard.sip.stateless import StatelessAnswers
 _new = tuple.__new__
 T = TypeVar("T")
 EndLate = Callable[[Message, bool, ProxyEffects], None]
-"""What is done with a 2xx that came too late, and whether it came for the first time (`late_answers.py`)."""
+"""What is done with a 2xx that came too late, and whether it came for the first time (`dialog_end.py`)."""
 OnResolved = Callable[[Sequence[NextHop], ProxyEffects], None]
 
 

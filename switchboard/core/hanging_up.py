@@ -35,7 +35,7 @@ BYE_REASON: Final = f'SIP;cause=200;text="{TEXT}"'
 CANCEL_REASON: Final = f'SIP;cause=487;text="{TEXT}"'
 NOT_HERE: Final = "this router has no such INVITE, or it was answered already"
 
-NOWHERE: Final = Flow(UDP, "", "", 0)
+_NOWHERE: Final = Flow(UDP, "", "", 0)
 
 
 def cancel_invite(env: Environment, cancel: Message, effects: ProxyEffects) -> str:
@@ -50,16 +50,12 @@ def cancel_invite(env: Environment, cancel: Message, effects: ProxyEffects) -> s
 
 def hang_up(env: Environment, bye: Message, effects: ProxyEffects) -> str:
     """Send the BYE of one side of a dialog to the other side; return why not, "" if it is sent."""
-    incoming = IncomingRequest(bye, NOWHERE, env.policy.own)
-    try:
-        routing = routing_of(incoming, env, effects.at)
-        if routing is None:
-            return "its Route is not ours: the phones speak past the switchboard"
-        found = plan(routing, env.policy.select(incoming, routing, effects.at)[0], env.policy.own)
-    except (ParseError, Refusal) as error:
-        return f"there is no way to it ({error.status})"
-    send = partial(_send, env, incoming, found, routing)
-    return env.with_flow(found, incoming.source.host, send, effects) or ""
+    return _send_for(env, bye, effects)
+
+
+def acknowledge(env: Environment, ack: Message, effects: ProxyEffects) -> None:
+    """Send the ACK of one side for a 2xx of the other one, without state (§13.2.2.4), if there is a way to it."""
+    _send_for(env, ack, effects)
 
 
 def note_end(client: ClientTransaction, status: int, effects: ProxyEffects) -> None:
@@ -71,7 +67,7 @@ def note_end(client: ClientTransaction, status: int, effects: ProxyEffects) -> N
     effects.events.append(CallEvent("bye", bye.call_id, bye.from_tag, effects.at, details))
 
 
-def routing_of(incoming: IncomingRequest, env: Environment, at: float) -> Routing | None:
+def _routing_of(incoming: IncomingRequest, env: Environment, at: float) -> Routing | None:
     """A request of one side's on its way, as if it came from where its side is; None if no seal leads it."""
     own, message = env.policy.own, incoming.message
     routing = preprocess(incoming, own)
@@ -86,6 +82,20 @@ def routing_of(incoming: IncomingRequest, env: Environment, at: float) -> Routin
     return routing if routing.is_led else None
 
 
+def _send_for(env: Environment, request: Message, effects: ProxyEffects) -> str:
+    """Send what one side of a dialog would write; return why not, "" if it is sent."""
+    incoming = IncomingRequest(request, _NOWHERE, env.policy.own)
+    try:
+        routing = _routing_of(incoming, env, effects.at)
+        if routing is None:
+            return "its Route is not ours: the phones speak past the switchboard"
+        found = plan(routing, env.policy.select(incoming, routing, effects.at)[0], env.policy.own)
+    except (ParseError, Refusal) as error:
+        return f"there is no way to it ({error.status})"
+    send = partial(_send, env, incoming, found, routing)
+    return env.with_flow(found, incoming.source.host, send, effects) or ""
+
+
 def _send(
     env: Environment,
     incoming: IncomingRequest,
@@ -96,11 +106,16 @@ def _send(
 ) -> str:
     if flow is None or env.policy.own.is_listening_at(flow.host, flow.port):
         return "its address cannot be reached"
-    branch = env.branches.next(incoming.routing_hash)
+    branches, routed = env.branches, incoming.routing_hash
+    is_ack = incoming.method == "ACK"
+    branch = branches.stateless(incoming.via, routed) if is_ack else branches.next(routed)
     raw = compose(incoming, found, routing, branch, flow, env.policy)
     if len(raw) > LARGEST_SENT:
-        return "the BYE would be too long"
-    env.layer.open_client(branch, "BYE", flow, raw, None, effects)
+        return f"the {incoming.method} would be too long"
+    if is_ack:
+        effects.send_request(flow, raw)
+        return ""
+    env.layer.open_client(branch, incoming.method, flow, raw, None, effects)
     if env.relays is not None and (mark := env.relays.mark_in(routing.mark, incoming.message)):
         env.relays.delete(incoming.message, mark, effects)
     return ""

@@ -12,19 +12,18 @@ from switchboard.core.branch import Branch
 from switchboard.core.client_transaction import ClientTransaction
 from switchboard.core.commands import Dialled, Lookup, NextHop, ProxyEffects, Reader
 from switchboard.core.delegation import Delegation
+from switchboard.core.dialog_end import end_late, end_unheard
 from switchboard.core.dialog_routing import follow
 from switchboard.core.environment import Environment
 from switchboard.core.forwarding import LARGEST_SENT, Plan, compose, plan
 from switchboard.core.hanging_up import cancel_invite, hang_up, note_end
 from switchboard.core.keeping import delegated
 from switchboard.core.large_requests import LargeRequests
-from switchboard.core.late_answers import end_late
 from switchboard.core.limits import check_passed, send_away
 from switchboard.core.own_requests import OwnRequest, OwnRequests, is_of_our_own
 from switchboard.core.preprocess import Routing, preprocess
 from switchboard.core.qualifying import Qualifier
 from switchboard.core.refusal import Refusal, is_ack_of_such
-from switchboard.core.relay_end import end_dialog
 from switchboard.core.relays import Leaving
 from switchboard.core.request import IncomingRequest, address_of_record
 from switchboard.core.response_context import ResponseContext
@@ -54,7 +53,7 @@ class Proxy:
         env.large = LargeRequests(env, env.tcp_above)
         env.end_late = partial(end_late, env)
         if env.relays is not None:
-            env.relays.end = partial(end_dialog, env)
+            env.relays.end = partial(end_unheard, env)
         self.own_requests = OwnRequests(env)
         self.counters: Counter[str] = Counter()
         self.qualifier: Qualifier | None = None
