@@ -21,6 +21,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from switchboard.storage.durable import replace_file
+
 NAME: Final = "clock.json"
 STEP_S: Final = 0.05
 """A smaller difference is none: time servers slew both clocks by it."""
@@ -135,7 +137,7 @@ class SteadyClock:
             known = read_state(self._directory)
             if known and known.boot == self._boot and self.at() - known.steady < KEEP_EVERY_S / 2:
                 return False
-            self._write(self.correction_s)
+            self._write(self._state(self.correction_s))
             return True
 
     @property
@@ -150,7 +152,7 @@ class SteadyClock:
                 known = read_state(self._directory)
                 if known is None or known.boot != self._sources.boot():
                     known = self._decide(known, longest_s)
-                    _write(self._directory, known, self._sources.wall())
+                    self._write(known)
         except OSError:
             known = self._decide(read_state(self._directory), longest_s)
         return known
@@ -175,12 +177,16 @@ class SteadyClock:
                 self._earlier = known.earlier
                 return known.correction
             self._earlier = _with(self._earlier, self.at(), self.correction_s)
-            self._write(correction)
+            self._write(self._state(correction))
         return correction
 
-    def _write(self, correction: float) -> None:
-        state = State(self._boot, self.offset, correction, self.at(), self.doubt, self._earlier)
-        _write(self._directory, state, self._sources.wall())
+    def _state(self, correction: float) -> State:
+        return State(self._boot, self.offset, correction, self.at(), self.doubt, self._earlier)
+
+    def _write(self, state: State) -> None:
+        """Whole or not at all. `wall` is for people who look into it."""
+        octets = json.dumps({**state._asdict(), "wall": self._sources.wall()}).encode()
+        replace_file(self._directory / NAME, octets)
 
 
 class Keeper:
@@ -250,17 +256,3 @@ def _locked(directory: Path) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
-
-
-def _write(directory: Path, state: State, wall: float) -> None:
-    """Whole or not at all. `wall` is for people who look into it."""
-    beside = directory / f".{NAME}.new"
-    octets = json.dumps({**state._asdict(), "wall": wall}).encode()
-    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        if os.write(fd, octets) != len(octets):
-            raise OSError(f"{beside} cannot be written whole")
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    beside.rename(directory / NAME)

@@ -17,7 +17,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from switchboard.storage.secret import exposure, replace_private
+from switchboard.storage.durable import replace_file
+from switchboard.storage.secret import exposure
 from switchboard.storage.unusable import NotWritten, UnusableFile
 
 PREFIX = "sbt_"
@@ -91,7 +92,7 @@ class ApiTokens:
 
     def _write(self, tokens: Sequence[ApiToken]) -> None:
         try:
-            replace_private(self._path, json.dumps([asdict(each) for each in tokens], indent=1).encode())
+            replace_file(self._path, json.dumps([asdict(each) for each in tokens], indent=1).encode())
         except OSError as error:
             raise self._not_written(error) from error
 

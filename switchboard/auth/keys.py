@@ -8,6 +8,7 @@ from hmac import compare_digest
 from pathlib import Path
 from typing import Final
 
+from switchboard.storage.durable import sync_directory
 from switchboard.storage.secret import exposure
 from switchboard.storage.unusable import UnusableFile
 
@@ -104,4 +105,5 @@ def make_key(path: Path) -> bool:
     finally:
         os.close(descriptor)
         os.unlink(fresh)
+    sync_directory(path.parent)
     return True

@@ -21,8 +21,9 @@ from switchboard.settings.hosts import Component
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
 from switchboard.storage.database import Schema, connect_to_read, schema_version
+from switchboard.storage.durable import READABLE, replace_file, sync
 from switchboard.storage.mending import damage_of
-from switchboard.storage.restoring import copy_database, sync
+from switchboard.storage.restoring import copy_database
 
 MANIFEST = "manifest.json"
 VERSION = 1
@@ -174,11 +175,8 @@ def _write_manifest(directory: Path, files: Mapping[str, Any]) -> None:
         "host": socket.gethostname(),
         "made_at": time.time(),
     }
-    part = directory / f"{MANIFEST}.part"
-    part.write_text(json.dumps({**made, "files": files}, indent=2))
-    sync(part)
-    part.replace(directory / MANIFEST)
-    sync(directory)
+    octets = json.dumps({**made, "files": files}, indent=2).encode()
+    replace_file(directory / MANIFEST, octets, READABLE)
 
 
 def fault_of(path: Path, schema: Schema) -> str:

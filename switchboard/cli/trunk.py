@@ -13,7 +13,7 @@ from switchboard.cli.running import check_owner, context_or_exit, settings_or_ex
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of
 from switchboard.settings.trunks import MOST_PASSWORD
-from switchboard.storage.secret import replace_private
+from switchboard.storage.durable import replace_file
 
 trunk = typer.Typer(help="The accounts at providers.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The name of a trunk in the settings.")]
@@ -65,7 +65,7 @@ def password(name: Name, as_json: JsonOption = False) -> None:
         fail(f"The password is longer than {MOST_PASSWORD} characters. Nothing was changed.", MISUSED)
     try:
         settings.trunks_path.mkdir(mode=0o700, exist_ok=True)
-        replace_private(
+        replace_file(
             settings.trunks_path / f"{name}.password", text.encode("utf-8", "surrogateescape") + b"\n"
         )
     except OSError as error:

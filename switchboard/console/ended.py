@@ -3,11 +3,12 @@ restart.
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import structlog
+
+from switchboard.storage.durable import replace_file
 
 VERSION = 1
 MOST = 1000
@@ -49,14 +50,8 @@ class EndedSessions:
         """Have it on disk, whole. OSError."""
         if self._path is None or self.is_saved:
             return
-        text = json.dumps({"version": VERSION, "void_until": self._void_until, "ended": self._ended})
-        beside = self._path.with_name(f"{self._path.name}.new")
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(descriptor)
-        beside.rename(self._path)
+        saved = {"version": VERSION, "void_until": self._void_until, "ended": self._ended}
+        replace_file(self._path, json.dumps(saved).encode())
         self.is_saved = True
 
     def _load(self) -> None:

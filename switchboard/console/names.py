@@ -1,13 +1,12 @@
 """Texts of users on disk, as their display names: what the console shows beside a user's name."""
 
 import json
-import os
 import threading
 from pathlib import Path
 
 import structlog
 
-from switchboard.storage.mending import sync_directory
+from switchboard.storage.durable import READABLE, replace_file
 from switchboard.storage.restoring import take_restored
 from switchboard.storage.unusable import NotWritten
 
@@ -45,13 +44,7 @@ class DisplayNames:
             self._names = names
 
     def _write(self, names: dict[str, str]) -> None:
-        beside = self._path.with_name(f"{self._path.name}.new")
-        with beside.open("w", encoding="utf-8") as file:
-            json.dump(names, file, ensure_ascii=False, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.rename(self._path)
-        sync_directory(self._path.parent)
+        replace_file(self._path, json.dumps(names, ensure_ascii=False, indent=1).encode(), READABLE)
 
     def _load(self) -> dict[str, str]:
         """What the file has; a file that cannot be read is left alone until the next change."""

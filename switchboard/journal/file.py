@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from switchboard.journal.record import CallDetailRecord, parse_line
 from switchboard.storage import room
+from switchboard.storage.durable import sync_directory
 
 MAX_RECOVERED_BYTES = 64_000_000
 """How far back the end of the file is read at most: far more than one batch."""
@@ -65,7 +66,7 @@ class RecordWriter:
         fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             _mend(fd)
-            _sync_directory(self.path.parent)
+            sync_directory(self.path.parent)
         except OSError:
             os.close(fd)
             raise
@@ -94,15 +95,6 @@ def _mend(fd: int) -> None:
     else:
         os.ftruncate(fd, start + len(whole) + len(newline))
     os.fsync(fd)
-
-
-def _sync_directory(path: Path) -> None:
-    """A new file's name is on disk only with its directory."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 PART_BYTES = 1_000_000

@@ -1,10 +1,10 @@
 """The name by which a database tells the records of one switchboard from those of others."""
 
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from switchboard.storage.durable import READABLE, replace_file
 from switchboard.storage.restoring import take_restored
 
 MOST_CHARACTERS: Final = 255
@@ -22,14 +22,5 @@ def lasting_name(path: Path, name: str) -> str:
     if found:
         return found.replace("\0", "")[:MOST_CHARACTERS]
     with suppress(OSError):  # a full disk: the next start will do it
-        _keep(path, name)
+        replace_file(path, f"{name}\n".encode(), READABLE)
     return name
-
-
-def _keep(path: Path, name: str) -> None:
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(f"{name}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from switchboard.storage.durable import sync_directory
 from switchboard.storage.image import Image, has_lost_frames, read_image, shm_of, wal_of
 from switchboard.storage.rescue import Rescue, Row
 from switchboard.storage.room import claim
@@ -203,15 +204,6 @@ def set_aside(path: Path) -> Path:
     kept = dated(path, _MARK)
     os.link(path, kept)
     return kept
-
-
-def sync_directory(path: Path) -> None:
-    """New names in it are on the disk when this returns."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _reports_of(path: Path) -> Iterator[Path]:

@@ -3,15 +3,15 @@
 So nobody swaps a file under a process that writes to it, and whenever the owner starts it finds all of a file or none.
 """
 
-import os
 import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from switchboard.storage.durable import sync, sync_directory
 from switchboard.storage.image import wal_of
-from switchboard.storage.mending import put_in_place, sync_directory
+from switchboard.storage.mending import put_in_place
 from switchboard.storage.secret import make_private
 
 DIRECTORY: Final = "restore"
@@ -73,12 +73,3 @@ def copy_database(source: sqlite3.Connection, target: Path) -> None:
         source.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")
     sync(target)
-
-
-def sync(path: Path) -> None:
-    """The file is on the disk when this returns."""
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -1,12 +1,11 @@
-"""Files that nobody else may read: refused, with the command that repairs it, closed, or written whole."""
+"""Files that nobody else may read: refused, with the command that repairs it, or closed."""
 
 import os
 import stat
 from pathlib import Path
 
-from switchboard.storage.mending import sync_directory
+from switchboard.storage.durable import ONLY_OWNER
 
-ONLY_OWNER = 0o600
 _OTHERS = 0o077
 _GROUP_READS = 0o040
 _BESIDE = ("", "-wal", "-shm")
@@ -44,16 +43,3 @@ def make_private(path: Path) -> bool:
 
 def _is_exposed(path: Path) -> bool:
     return path.exists() and bool(path.stat().st_mode & _OTHERS)
-
-
-def replace_private(path: Path, octets: bytes) -> None:
-    """Write the file whole, for its owner only: on the disk when this returns, and as it was until then. OSError."""
-    beside = path.with_name(f"{path.name}.new")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, ONLY_OWNER)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, ONLY_OWNER)
-        file.write(octets)
-        file.flush()
-        os.fsync(descriptor)
-    beside.replace(path)
-    sync_directory(path.parent)

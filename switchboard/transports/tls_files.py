@@ -17,7 +17,8 @@ from typing import Final
 
 from switchboard.settings.local import own_addresses
 from switchboard.settings.model import Settings
-from switchboard.storage.secret import ONLY_OWNER, exposure
+from switchboard.storage.durable import ONLY_OWNER, READABLE, replace_file
+from switchboard.storage.secret import exposure
 from switchboard.storage.unusable import UnusableFile
 from switchboard.transports.certificates import (
     RENEWED_BEFORE,
@@ -33,7 +34,6 @@ from switchboard.transports.certificates import (
 ALWAYS_OURS: Final = ("localhost", "127.0.0.1", "::1")
 SOON: Final = RENEWED_BEFORE / 2
 """A certificate of the user's that ends within this time is worth a word."""
-READABLE: Final = 0o644
 
 
 class TlsFileError(UnusableFile):
@@ -155,9 +155,9 @@ def _make(settings: Settings, files: TlsFiles, now: datetime, *, anew: bool) -> 
         key = b"" if anew or not files.key.exists() else _read_key(files.key)
         if not key:
             key = new_key()
-            _replace(files.key, key, ONLY_OWNER)
+            replace_file(files.key, key, ONLY_OWNER)
         chain = issue(authority, authority_key, key, own_names(settings), now)
-        _replace(files.certificate, chain, READABLE)
+        replace_file(files.certificate, chain, READABLE)
     except OSError as error:
         raise _not_written(settings.tls_path, error) from error
     except ValueError as error:
@@ -168,11 +168,11 @@ def _make(settings: Settings, files: TlsFiles, now: datetime, *, anew: bool) -> 
 
 def _own_authority(path: Path, key_path: Path, now: datetime) -> tuple[bytes, bytes]:
     if not key_path.exists():
-        _replace(key_path, new_key(), ONLY_OWNER)
+        replace_file(key_path, new_key(), ONLY_OWNER)
         path.unlink(missing_ok=True)
     key = _read_key(key_path)
     if not path.exists():
-        _replace(path, make_authority(key, f"Switchboard authority of {_host_name()}", now), READABLE)
+        replace_file(path, make_authority(key, f"Switchboard authority of {_host_name()}", now), READABLE)
     authority = path.read_bytes()
     if not is_pair(authority, key):
         raise ValueError(f"{key_path.name} is not the key of {path.name}")
@@ -191,24 +191,6 @@ def _locked(directory: Path) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
-
-
-def _replace(path: Path, content: bytes, mode: int) -> None:
-    """Put a file in place: whole, durable, or not at all. OSError."""
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    fd = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
-    with os.fdopen(fd, "wb") as file:
-        os.fchmod(fd, mode)
-        file.write(content)
-        file.flush()
-        os.fsync(fd)
-    fresh.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def _read(path: Path, what: str) -> bytes:

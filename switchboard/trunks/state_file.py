@@ -4,7 +4,7 @@ import json
 import secrets
 from pathlib import Path
 
-from switchboard.storage.secret import replace_private
+from switchboard.storage.durable import replace_file
 from switchboard.storage.unusable import NotWritten
 from switchboard.trunks.registration import Saved
 
@@ -31,7 +31,7 @@ class StateFile:
         """Keep it. NotWritten: it is not kept, and must not be acted upon."""
         try:
             self._path.parent.mkdir(mode=0o700, exist_ok=True)
-            replace_private(self._path, json.dumps(saved.to_dict()).encode())
+            replace_file(self._path, json.dumps(saved.to_dict()).encode())
         except OSError as error:
             raise NotWritten(f"{self._path}: {error.strerror}") from error
 

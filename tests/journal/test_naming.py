@@ -20,7 +20,7 @@ def test_a_name_comes_back_with_a_backup(tmp_path: Path) -> None:
 
 def test_a_full_disk_keeps_nobody_from_having_a_name(tmp_path: Path) -> None:
     path = tmp_path / "journal.name"
-    path.with_name("journal.name.part").mkdir()
+    path.with_name("journal.name.new").mkdir()
     assert lasting_name(path, "north") == "north"
     assert not path.exists()
 
