@@ -11,8 +11,8 @@ from types import TracebackType
 from system.lan import Lan
 
 SIP_PORT = "5060"
-SEEN_S = 10.0
-"""An awaited packet has gone by within this time."""
+SEEN_S = 20.0
+"""An awaited packet has gone by within this time, even on a busy machine."""
 TOOL_S = 60.0
 _SEPARATOR = "\x1e"
 _MARK_PORT = "9"  # discard (RFC 863)
@@ -25,6 +25,8 @@ class Packet:
 
     time: str
     """Seconds since the capture's first packet."""
+    at: str
+    """Seconds since 1970."""
     source: str
     source_port: str
     target: str
@@ -69,6 +71,7 @@ class Packet:
 
 _FIELDS = (
     "frame.time_relative",
+    "frame.time_epoch",
     "ip.src",
     "udp.srcport",
     "ip.dst",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pexpect
 
-EVENT_S = 10.0
+EVENT_S = 20.0
 """An event comes within this time, even on a busy machine."""
 ASK_AGAIN_S = 0.3
 QUIT_S = 5.0

@@ -102,13 +102,29 @@ def wait_talk(wire: Capture, one: Linphone, other: Linphone, after_s: float = 0.
     return wire.wait_for(flow_both_ways, f"media between {one.user} and {other.user}")
 
 
-def assert_told(trace: Trace, phone: Phone, expected: Sequence[str], call: int = 0) -> None:
-    """The phone was told `expected` ("CODE phrase") of its INVITE that began a call, and nothing else."""
-    call_id = trace.calls(phone.address)[call]
-    cseq = next(packet.cseq for packet in trace.requests("INVITE") if packet.call_id == call_id)
-    told = trace.responses("INVITE", target=phone.address, call_id=call_id)
-    statuses = list(dict.fromkeys(packet.status for packet in told if packet.cseq == cseq))
-    assert statuses == list(expected), f"{phone.user} was told {statuses} instead of {expected}"
+def wait_told(wire: Capture, phone: Phone, expected: Sequence[str], call: int = 0) -> Trace:
+    """Return what went by as soon as the phone was told the last of `expected` of an INVITE that began a call of it.
+
+    It was told these, and nothing else. Each is "CODE phrase", or all are "CODE", in whichever language they are told.
+    """
+    has_phrases = " " in expected[0]
+
+    def told(trace: Trace) -> list[str]:
+        statuses = _statuses(trace, phone, call)
+        return list(dict.fromkeys(each if has_phrases else each[:3] for each in statuses))
+
+    trace = wire.wait_for(lambda trace: expected[-1] in told(trace), f"{expected[-1]} for {phone.user}")
+    assert told(trace) == list(expected), f"{phone.user} was told {told(trace)}, not {expected}\n{trace}"
+    return trace
+
+
+def _statuses(trace: Trace, phone: Phone, call: int) -> list[str]:
+    """Those of all responses to the INVITE that began a call of the phone; none if there is no such call."""
+    if len(calls := trace.calls(phone.address)) <= call:
+        return []
+    first = next(packet for packet in trace.requests("INVITE") if packet.call_id == calls[call])
+    responses = trace.responses("INVITE", target=phone.address, call_id=first.call_id)
+    return [packet.status for packet in responses if packet.cseq == first.cseq]
 
 
 def assert_record(
