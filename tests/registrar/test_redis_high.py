@@ -23,7 +23,7 @@ SLOTS = 16384
 TAKE_OVER_S = 90.0
 """A Sentinel that had no processor for two seconds does nothing for 30."""
 BACK_WITHIN_S = 10.0
-"""Once the new server is there; the Sentinels may tell it a moment later."""
+"""Once all Sentinels tell of the new server."""
 
 
 def store_at(url: str, wait_replicas: int = 0) -> "closing[SharedStore]":
@@ -32,8 +32,8 @@ def store_at(url: str, wait_replicas: int = 0) -> "closing[SharedStore]":
 
 
 @contextmanager
-def watched(directory: Path) -> Iterator[tuple[RedisServer, RedisServer, str]]:
-    """A server, its replica, and the URL by their Sentinels."""
+def watched(directory: Path) -> Iterator[tuple[RedisServer, RedisServer, list[RedisServer]]]:
+    """A server, its replica, and their Sentinels."""
     with ExitStack() as stack:
         server = stack.enter_context(redis_server(directory / "one"))
         of_it = ("--replicaof", "127.0.0.1", str(server.port))
@@ -51,8 +51,7 @@ def watched(directory: Path) -> Iterator[tuple[RedisServer, RedisServer, str]]:
             sentinels.append(stack.enter_context(redis_server(place, sentinel=file)))
         await_true(lambda: replica.do("ROLE")[3] == b"connected", TAKE_OVER_S)
         await_true(lambda: all(map(knows_all, sentinels)), TAKE_OVER_S)
-        hosts = ",".join(f"127.0.0.1:{each.port}" for each in sentinels)
-        yield server, replica, f"redis+sentinel://{hosts}/sb"
+        yield server, replica, sentinels
 
 
 def knows_all(sentinel: RedisServer) -> bool:
@@ -62,14 +61,23 @@ def knows_all(sentinel: RedisServer) -> bool:
     return bool((found["num-slaves"], found["num-other-sentinels"]) == (1, SENTINELS - 1))
 
 
+def told_master(sentinel: RedisServer) -> int:
+    """The port of the server that it sends people to."""
+    with sentinel.client as client:
+        port: int = client.sentinel_get_master_addr_by_name("sb")[1]
+    return port
+
+
 def test_when_a_replica_takes_over_nobody_is_lost_and_registers_go_on(tmp_path: Path) -> None:
     """Also who was bound while the replica was not connected: the registrar puts that back."""
-    with watched(tmp_path) as (server, replica, url), store_at(url, wait_replicas=0) as store:
+    with watched(tmp_path) as (server, replica, sentinels), ExitStack() as stack:
+        url = f"redis+sentinel://{','.join(f'127.0.0.1:{each.port}' for each in sentinels)}/sb"
+        store = stack.enter_context(store_at(url, wait_replicas=0))
         tend(store, lambda: not store.writing.error)
         server.do("CLIENT", "KILL", "TYPE", "replica")
         put(store, "lukas", ONE)
         server.kill()
-        await_true(lambda: replica.do("ROLE")[0] == b"master", TAKE_OVER_S)
+        await_true(lambda: all(told_master(each) == replica.port for each in sentinels), TAKE_OVER_S)
         since = time.monotonic()
         tend(store, lambda: takes(store, "eva", OTHER), TAKE_OVER_S)
         assert time.monotonic() - since < BACK_WITHIN_S

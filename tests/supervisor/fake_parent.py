@@ -1,4 +1,4 @@
-"""A parent of fake workers: `fake_parent.py RUN_DIR MODE…`, one worker `fake.I` for each mode."""
+"""A parent of fake workers: `fake_parent.py RUN_DIR GRACE_S MODE…`, one worker `fake.I` for each mode."""
 
 import sys
 from functools import partial
@@ -10,13 +10,12 @@ from switchboard.bus.rpc import RpcServer
 from switchboard.supervisor.supervisor import Parent, Team
 from switchboard.supervisor.worker import Worker
 
-GRACE_S = 0.3
 WORKER = Path(__file__).with_name("fake_worker.py")
 
 
-def main(run_dir: str, *modes: str) -> int:
+def main(run_dir: str, grace_s: str, *modes: str) -> int:
     workers = [
-        Worker("fake", number, [sys.executable, str(WORKER), mode], grace_s=GRACE_S)
+        Worker("fake", number, [sys.executable, str(WORKER), mode], grace_s=float(grace_s))
         for number, mode in enumerate(modes)
     ]
     server = RpcServer(BusContext(), Endpoints(Path(run_dir)).control("fake"))

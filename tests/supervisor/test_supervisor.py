@@ -40,17 +40,18 @@ def test_signal_is_readable(number: signal.Signals, stop: bool) -> None:
 
 
 FAKE_PARENT = Path(__file__).with_name("fake_parent.py")
+GRACE_S = 0.3
 LIMIT_S = 15.0
 LOOK_S = 0.01
 
 
 class Supervised:
-    """A running fake parent and what it says."""
+    """A running fake parent and what it says. `grace_s`: how long a worker has to end after SIGTERM."""
 
-    def __init__(self, run_dir: Path, *modes: str) -> None:
+    def __init__(self, run_dir: Path, *modes: str, grace_s: float = GRACE_S) -> None:
         self.server = Endpoints(run_dir).control("fake")
         self.process = subprocess.Popen(
-            [sys.executable, str(FAKE_PARENT), str(run_dir), *modes],
+            [sys.executable, str(FAKE_PARENT), str(run_dir), str(grace_s), *modes],
             stdout=subprocess.PIPE,
             bufsize=0,  # select must see each line
         )
@@ -86,8 +87,8 @@ class Supervised:
 
 
 @contextmanager
-def supervised(run_dir: Path, *modes: str) -> Iterator[Supervised]:
-    parent = Supervised(run_dir, *modes)
+def supervised(run_dir: Path, *modes: str, grace_s: float = GRACE_S) -> Iterator[Supervised]:
+    parent = Supervised(run_dir, *modes, grace_s=grace_s)
     try:
         yield parent
     finally:
@@ -193,7 +194,7 @@ def test_restart_runs_new_code_and_keeps_the_old_if_that_is_broken(tmp_path: Pat
 
 
 def test_restart_while_the_parent_stops_is_refused(tmp_path: Path) -> None:
-    with supervised(tmp_path, "stubborn") as parent:
+    with supervised(tmp_path, "stubborn", grace_s=2 * LIMIT_S) as parent:
         assert parent.line() == "up"
         parent.process.terminate()
         parent.status_when(lambda worker: worker["state"] == "down")
