@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Why(StrEnum):
-    """Why a call went on to somebody else. `GROUP`: nobody of a group has taken it."""
+    """Why a call went on to somebody else. `GROUP`: nobody of a group has taken it. `TAKEN`: this member has."""
 
     ALWAYS = "always"
     BUSY = "busy"
@@ -18,6 +18,7 @@ class Why(StrEnum):
     UNREGISTERED = "unregistered"
     DND = "dnd"
     GROUP = "group"
+    TAKEN = "taken"
 
 
 class Forward(NamedTuple):
@@ -30,10 +31,23 @@ class Forward(NamedTuple):
 
 
 class Callee(NamedTuple):
-    """Who is called: a `user` of ours, or else the first of `uris` that can be reached."""
+    """Who is called: a `user` of ours, or else the first of `uris` that can be reached.
+
+    `groups`: "group:NAME" of those by which the call comes there, the innermost first.
+    """
 
     user: str = ""
     uris: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+    @property
+    def lamps(self) -> tuple[str, ...]:
+        """Whose lamps light while it is called, or speaks."""
+        return (self.user, *self.groups) if self.user else self.groups
+
+    def through(self, group: str) -> "Callee":
+        """The same as a member of a group."""
+        return self._replace(groups=(*self.groups, group))
 
 
 class Stage(NamedTuple):
@@ -67,6 +81,6 @@ Way = tuple[tuple[Forward, ...], int]
 def restore_stage(saved: Iterable[object]) -> Stage:
     """Return the stage that wrote this, with lists or tuples."""
     callees, limit_s, forwards, *rest = saved
-    called = tuple(Callee(user, tuple(uris)) for user, uris in callees)  # type: ignore[attr-defined]
+    called = tuple(Callee(user, *map(tuple, more)) for user, *more in callees)  # type: ignore[attr-defined]
     ways = tuple(Forward(*forward) for forward in forwards)  # type: ignore[attr-defined]
     return Stage(called, limit_s, ways, *rest)  # type: ignore[arg-type]

@@ -109,7 +109,7 @@ class Delegated(NamedTuple):
 
 
 class Led(NamedTuple):
-    """By rules, a call leads to these users now; or one of them has answered it. For lamps."""
+    """By rules, a call leads to these users and groups ("group:NAME") now; or one has answered it. For lamps."""
 
     call_id: str
     users: tuple[str, ...]

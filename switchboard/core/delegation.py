@@ -16,6 +16,8 @@ from switchboard.sip.headers import Header
 
 TAG: Final = "sbp."
 """So begin the tags that the worker gives to its side of a dialog."""
+OF_GROUPS: Final = frozenset({"dialog"})
+"""Packages that tell of groups, too."""
 PUBLISHED: Final = frozenset({"presence"})
 """Packages of which phones publish the state (RFC 3903)."""
 
@@ -49,10 +51,15 @@ class EventPolicy:
     packages: tuple[str, ...]
     users: Container[str] | None = None
 
-    def check(self, incoming: IncomingRequest, user: str) -> None:
-        """Raise the `Delegation` of a request for `user` that is the worker's; `Refusal` if there is no such user."""
+    def check(self, incoming: IncomingRequest, user: str, group: str = "") -> None:
+        """Raise the `Delegation` of a request for `user` that is the worker's; `Refusal` if there is no such user.
+
+        `group`: "group:NAME" if it is no user but that.
+        """
         if not self._takes(incoming):
             return
+        if group and package_of(incoming.message.get(Header.EVENT)) in OF_GROUPS:
+            raise Delegation(group)
         if self.users is not None and user not in self.users and not incoming.is_in_dialog:
             raise Refusal(404)
         raise Delegation(user)

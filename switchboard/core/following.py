@@ -29,7 +29,8 @@ def enter(
 ) -> None:
     """A stage begins: the journal and the caller are told of the forwards that have led to it."""
     stage = stages.stage
-    effects.led.append(Led(incoming.message.call_id, tuple(each.user for each in stage.callees if each.user)))
+    lamps = dict.fromkeys(lamp for callee in stage.callees for lamp in callee.lamps)
+    effects.led.append(Led(incoming.message.call_id, tuple(lamps)))
     forwards = stage.forwards[-stage.fresh :] if stage.fresh else ()
     for forward in forwards:
         note(incoming, effects, "forwarded", forward.by, forward.to, str(forward.why), forward.after_s)

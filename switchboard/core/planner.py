@@ -202,7 +202,7 @@ class _Making:
         """Who is called one after the other, and for how many seconds. `passed`: names, each is called once."""
         passed.add(GROUP + group.name)
         if group.way == "all":
-            callees = self._flat(group.members, GROUP + group.name, passed)
+            callees = self._flat_group(group, passed)
             return [(callees, group.after_s)] if callees else []
         turns: list[tuple[list[Callee], int]] = []
         for member in self._planner.turns.ordered(group, self._names_of(group)):
@@ -215,7 +215,8 @@ class _Making:
                 turns += [(callees, group.after_s)] if callees else []
             elif GROUP + inner.name not in passed and depth < MOST_DEPTH:
                 turns += self._turns(inner, passed, depth + 1)
-        return turns
+        name = GROUP + group.name
+        return [([callee.through(name) for callee in callees], seconds) for callees, seconds in turns]
 
     def _names_of(self, group: Group) -> dict[str, str]:
         """The members of a group, by what its destinations mean: users, groups, or what leads outside."""
@@ -236,6 +237,10 @@ class _Making:
                 found += self._flat_one(destination, by, passed, depth + 1)
         return found[: self._planner.most]
 
+    def _flat_group(self, group: Group, passed: set[str], depth: int = 0) -> list[Callee]:
+        name = GROUP + group.name
+        return [callee.through(name) for callee in self._flat(group.members, name, passed, depth)]
+
     def _flat_one(self, destination: str, by: str, passed: set[str], depth: int) -> list[Callee]:
         lead = self._find(destination, by)
         name = lead.uris[0] if lead.uris else lead.user
@@ -246,7 +251,7 @@ class _Making:
             return [Callee(uris=lead.uris)]
         if name := group_of(lead.user):
             group = self._planner.rules.group(name)
-            return self._flat(group.members, lead.user, passed, depth) if group else []
+            return self._flat_group(group, passed, depth) if group else []
         rules = self._planner.rules.of(lead.user)
         if rules is None:
             return [Callee(lead.user)]

@@ -24,6 +24,7 @@ from functools import partial
 from switchboard.auth.failures import Reason
 from switchboard.core.branch import Branch, Final, best, gathered_challenges, restore_branch, with_challenges
 from switchboard.core.call_notes import note, note_bye, note_success
+from switchboard.core.call_plan import Callee, Why
 from switchboard.core.commands import Fields, Led, ProxyEffects
 from switchboard.core.environment import Environment
 from switchboard.core.final_response import candidates, have_all_failed, must_not_pass
@@ -296,15 +297,17 @@ class ResponseContext(Forks):
         if self._stages and isinstance(server, InviteServerTransaction) and server.has_failed:
             self._env.end_late(parse_message(self._as_passed_back(response, branch)), is_first, effects)
             return
+        callee = self._stages.callee(branch.plan.target) if self._stages else Callee()
         if is_first:
+            if callee.groups and callee.user:
+                note(self._received, effects, "forwarded", callee.groups[0], callee.user, Why.TAKEN.value, 0)
             note_success(self._received, self.server.age_s(effects.now), response, effects)
         if self._received.begins_call:  # a repeated one, too: its ACK was lost
             target = answering_target(response, branch.plan.target)
             self._env.unconfirmed.await_ack(self._received.message, target, effects.now)
         if self._stages and self._env.policy.planner:
-            user = self._stages.callee(branch.plan.target).user
-            self._env.policy.planner.turns.note_answer(user, effects.now)
-            effects.led.append(Led(response.call_id, (user,) if user else ()))
+            self._env.policy.planner.turns.note_answer(callee.user, effects.now)
+            effects.led.append(Led(response.call_id, callee.lamps))
         self._relay(response, effects, branch)
         self._cancel_rest(effects, _ANSWERED_ELSEWHERE)
 

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from switchboard.auth.authenticator import Trusted
 from switchboard.auth.failures import LONGEST_AGENT, Failure, Failures, Reason
+from switchboard.core.call_rules import GROUP
 from switchboard.core.delegation import Delegation, EventPolicy
 from switchboard.core.dial_plan import DialPlan, Lead
 from switchboard.core.dialog_seal import DialogSeals
@@ -248,7 +249,8 @@ class TargetPolicy:
             routing.stages = self.planner.plan(user, routing.user or incoming.caller, at)
             return []
         if self.events is not None:
-            self.events.check(incoming, user)
+            group = self.planner.group_named(user, at) if self.planner else ""
+            self.events.check(incoming, user, GROUP + group if group else "")
         if incoming.method in _EVENT_METHODS and incoming.caller == user and not incoming.is_in_dialog:
             raise self._bad_event()
         targets = self.bindings_of(user, at)

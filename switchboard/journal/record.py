@@ -72,7 +72,8 @@ class ForwardedBy:
     by: str
     to: str
     why: str
-    """`always`, `busy`, `no_answer`, `unregistered`, `dnd`, `group` (nobody of it has taken the call)."""
+    """`always`, `busy`, `no_answer`, `unregistered`, `dnd`, `group` (nobody of it has taken the call), `taken` (of the
+    group `by` the member `to` has)."""
 
     def __str__(self) -> str:
         return f"{self.by} → {self.to} ({self.why})"

@@ -5,7 +5,9 @@ asks it for them, and ends what it does not know any more. Events that came sinc
 its Call-ID alone. A leg that is over stays for OVER_S, for the document that tells it.
 
 The events name whom the caller has dialled. Where rules lead the call to others, routers tell whom it is led to, and in
-the end who has answered (`lead`); that may come before the event that begins the call.
+the end who has answered (`lead`); that may come before the event that begins the call. The groups by which they are
+called ("group:NAME") are told as users are. The journal knows where rules have led a call, and who has taken the call
+of a group.
 """
 
 from collections import OrderedDict, deque
@@ -13,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from switchboard.core.call_plan import Why
 from switchboard.journal.events import Answered, Bye, CallEvent, Failed, Invite, Ringing
 from switchboard.journal.record import Party, ends_call
 from switchboard.presence.subscription import identifier
@@ -129,6 +132,8 @@ class Calls:
             known.add(call_id)
             if call_id not in self._calls:
                 self._begin(call_id, str(each.get("caller")), str(each.get("callee")), at - NEWS_S)
+                if led := _led_to(each.get("forwarded")):
+                    self._calls[call_id].callees = led
                 self._go_on(call_id, state, at)
         gone = [
             each for each, call in self._calls.items() if each not in known and call.began_at < at - NEWS_S
@@ -175,3 +180,10 @@ class Calls:
         self.purge(at)
         self._legs.setdefault(user, {})[leg.name] = leg
         self._changed(user)
+
+
+def _led_to(forwarded: Any) -> list[str]:
+    """To whom rules have led a call last, by its description in the journal."""
+    last = forwarded[-1] if isinstance(forwarded, list) and forwarded else {}
+    to, by, is_taken = str(last.get("to", "")), str(last.get("by", "")), last.get("why") == Why.TAKEN
+    return [to, by] if is_taken else [to] if to else []

@@ -14,6 +14,8 @@ from switchboard.presence.calls import Calls
 
 COMPARE_EVERY_S: Final = 60.0
 """Between two looks at the journal, in case that something was missed unseen."""
+AGAIN_S: Final = 2.0
+"""The same after a start: what routers told a predecessor in its last instant is in the journal by then."""
 ANSWER_WITHIN_S: Final = 5.0
 LOOK_EVERY_S: Final = 1.0
 HEAR_EVERY_S: Final = 0.1
@@ -31,6 +33,7 @@ class FollowedCalls:
         self._last: dict[tuple[int, str], int] = {}
         self._next_compare = self._asked_at = self._due_at = 0.0
         self._looked_at = -ABSENT_S
+        self._compares_again = True
         self.bad_events = self.compared = 0
 
     def take(self, router: int, series: str, events: list[Any]) -> None:
@@ -73,6 +76,7 @@ class FollowedCalls:
         """Hear the journal, and ask it if that is due. `now`: monotonic s, `at`: epoch s."""
         if now - self._looked_at > ABSENT_S:
             self._next_compare = now  # nobody has watched for a while, so no router has told
+            self._compares_again = True
         self._looked_at = now
         self._hear(now, at)
         if now >= self._next_compare and not self._asked_at:
@@ -95,7 +99,8 @@ class FollowedCalls:
             if subject == "call.list" and isinstance(calls, list) and self._asked_at:
                 self._calls.replace((each for each in calls if isinstance(each, dict)), at)
                 self.compared += 1
-                self._asked_at, self._next_compare = 0.0, now + COMPARE_EVERY_S
+                after_s = AGAIN_S if self._compares_again else COMPARE_EVERY_S
+                self._asked_at, self._next_compare, self._compares_again = 0.0, now + after_s, False
         if self._asked_at and now - self._asked_at > ANSWER_WITHIN_S:
             self._asked_at = 0.0
 

@@ -4,6 +4,7 @@ import pytest
 from core.test_authorization import make_board, with_password
 from playbook import LENKA, LUKAS, Board, request
 
+from switchboard.core.call_rules import Group, StaticRules
 from switchboard.core.commands import Delegated
 from switchboard.core.delegation import EventPolicy, package_of
 
@@ -70,6 +71,24 @@ def test_what_cannot_be_published_or_watched_names_what_can(board: Board) -> Non
     board.receive(request("OPTIONS", "sip:10.0.0.1", lines=("X: " + "x" * 500,)), LUKAS)
     (answer,) = board.answers()
     assert (answer.message.get("allow-events"), board.delegated) == ("presence, dialog", [])
+
+
+@pytest.mark.parametrize(
+    ("name", "event", "watched", "statuses"),
+    [
+        ("office", "dialog", ["group:office"], []),
+        ("office", "presence", [], [404]),
+        ("lenka", "dialog", ["lenka"], []),  # a user with that name comes first
+    ],
+)
+def test_a_group_has_a_lamp_and_no_presence(
+    name: str, event: str, watched: list[str], statuses: list[int]
+) -> None:
+    rules = StaticRules({}, [Group("office", ("lenka",)), Group("lenka", ("peter",))])
+    board = make_board(packages=EventPolicy(("presence", "dialog"), {"lenka"}), rules=rules)
+    asked = with_password(board, "SUBSCRIBE", f"sip:{name}@10.0.0.1", lines=(f"Event: {event}",))
+    board.receive(asked, LUKAS)
+    assert ([each.user for each in board.delegated], board.statuses()) == (watched, statuses)
 
 
 def test_a_gruu_is_the_phones(board: Board) -> None:

@@ -76,8 +76,29 @@ def test_lamps_are_told_whom_it_leads_to() -> None:
     answer(board, first, 486)
     at_lukas, _ = invites(board)
     answer(board, at_lukas, 200)
-    assert [each.users for each in board.led] == [("lenka",), ("lukas", "peter"), ("lukas",)]
+    assert [each.users for each in board.led] == [
+        ("lenka",),
+        ("lukas", "group:office", "peter"),
+        ("lukas", "group:office"),
+    ]
     assert {each.call_id for each in board.led} == {"call-1"}
+
+
+def test_each_group_by_which_a_member_is_called_has_a_lamp() -> None:
+    """Of the inner group only while its members ring, or if one of them has answered."""
+    inner, night = Group("inner", ("peter",), "turn"), Group("night", ("peter",))
+    office = Group("office", ("lukas", "group:inner", "lenka"), "turn", then="group:night")
+    board = board_with({}, office, inner, night)
+    for status in (486, 486, 200):
+        (sent,) = call(board, "sip:office@10.0.0.1") if status == 486 and not board.led else invites(board)
+        answer(board, sent, status)
+    assert [each.users for each in board.led] == [
+        ("lukas", "group:office"),
+        ("peter", "group:inner", "group:office"),
+        ("lenka", "group:office"),
+        ("lenka", "group:office"),
+    ]
+    assert forwards(board) == [("group:office", "lenka", "taken", 0)]
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,19 @@ def test_a_call_that_is_forwarded_rings_there() -> None:
     assert [leg.state for leg in seen.calls.legs("peter")] == ["early"]
 
 
+def test_the_journal_knows_who_has_taken_a_call() -> None:
+    def described(call_id: str, *forwarded: tuple[str, str, str]) -> dict[str, object]:
+        ways = [dict(zip(("by", "to", "why"), each, strict=True)) for each in forwarded]
+        return {"call_id": call_id, "caller": FAR, "callee": "sip:eva@x", "state": "up", "forwarded": ways}
+
+    seen = Seen()
+    taken = ("group:office", "lukas", "taken")
+    seen.calls.replace([described("a", ("eva", "group:office", "busy"), taken)], 100.0)
+    assert [bool(seen.calls.legs(each)) for each in ("eva", "lukas", "group:office")] == [False, True, True]
+    seen.calls.replace([described("b", ("eva", "lenka", "busy"))], 100.0)
+    assert [bool(seen.calls.legs(each)) for each in ("eva", "lenka")] == [False, True]
+
+
 def test_what_is_led_and_never_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("switchboard.presence.calls.MOST_LED", 2)
     seen = Seen()

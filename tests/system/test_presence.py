@@ -1,15 +1,20 @@
 """Who is there and who is on the phone, as real processes tell it."""
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from system.dialog import answer_call, hang_up, place_call
 from system.harness import Switchboard, wait_until
 from system.net import Net
+from system.sipp import Sipp
+from system.tools import require_tools
 from system.user_agent import UserAgent, registered
 from system.watcher import Watcher
+from xmlschema import XMLSchema
 
 pytestmark = pytest.mark.system
 
@@ -148,6 +153,63 @@ def test_a_lamp_lights(board: Switchboard, net: Net) -> None:
     hang_up(call.caller, call.callee)
     lamp.hear_until(("recipient", "terminated"))
     lamp.refresh(0)
+
+
+def test_the_lamps_of_a_desk_phone(board: Switchboard, net: Net, tmp_path: Path) -> None:
+    """SIPp has a list of busy lamps: one of a user, and one of a group by which she is called."""
+    require_tools("sipp")
+    lukas, lenka, peter = (registered(net, name) for name in ("lukas", "lenka", "peter"))
+    desk, office = UserAgent(net, "desk"), f"office-{net.run}"
+    desk.register().expect(200)
+    board.cli("group", "add", office, lenka.user, peter.user)
+    lamps = tmp_path / "lamps.csv"
+    lamps.write_text(f"SEQUENTIAL\n{lenka.user};\n{office};\n")
+    options = (
+        "-inf",
+        str(lamps),
+        "-key",
+        "watcher",
+        desk.user,
+        "-m",
+        "2",
+        "-trace_msg",
+        "-message_file",
+        "told.log",
+    )
+    with Sipp("lamps", tmp_path, board.address, *options) as phone:
+
+        def wait_told(state: str) -> None:
+            wait_until(lambda: lit(told(tmp_path), state) >= {lenka.user, office}, f"lamps that are {state}")
+
+        wait_until(lambda: len(told(tmp_path)) == 2, "dark lamps")
+        invite = lukas.invite(f"sip:{office}@{board.address[0]}")
+        at_lenka, at_peter = lenka.expect("INVITE"), peter.expect("INVITE")
+        for ringing in (at_lenka, at_peter):
+            ringing.reply(180)
+        wait_told("early")
+        call = answer_call(lukas, invite, lenka, at_lenka)
+        peter.expect("CANCEL").reply(200)
+        at_peter.reply(487)
+        wait_told("confirmed")
+        kill(board)
+        hang_up(call.caller, call.callee)
+        assert (phone.wait(30.0), phone.errors()) == (0, "")
+    schema = XMLSchema(Path(__file__).parents[1] / "presence" / "schemas" / "dialog-info.xsd")
+    for document in told(tmp_path):
+        schema.validate(document)
+    board.cli("group", "delete", office)
+
+
+def told(directory: Path) -> list[str]:
+    """The documents that SIPp got."""
+    log = directory / "lamps" / "told.log"
+    return re.findall("<dialog-info.*?</dialog-info>", log.read_text() if log.exists() else "", re.DOTALL)
+
+
+def lit(documents: Sequence[str], state: str) -> set[str]:
+    """Of whom one tells a call in this state."""
+    found = (re.search('entity="sip:([^@]*)@', each) for each in documents if f">{state}<" in each)
+    return {each[1] for each in found if each}
 
 
 def test_lamps_of_a_group_light(board: Switchboard, net: Net) -> None:
