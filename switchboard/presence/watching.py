@@ -108,6 +108,9 @@ class Watching:
     notified: int = 0
     failed: int = 0
     refused: int = 0
+    held: str = ""
+    """A package of which nothing is told, as its states are not known yet; see `release`."""
+    _held_back: list[str] = field(default_factory=list)
     _by_watched: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
     _by_package: Counter[str] = field(default_factory=Counter)
     _by_payer: dict[str, int] = field(default_factory=dict)
@@ -280,10 +283,20 @@ class Watching:
             subscription = self.subscriptions.get(tag)
             if subscription is None:
                 continue
+            if subscription.package == self.held:
+                self._held_back.append(tag)
+                continue
             subscription.is_due = False
             if not subscription.is_waiting and (notification := self._notify(subscription, states, at)):
                 found.append(notification)
         return found
+
+    def release(self, at: float) -> None:
+        """Tell also of the package that was held."""
+        self.held = ""
+        for tag in self._held_back:
+            heappush(self._queue, (at, tag))
+        self._held_back.clear()
 
     def _notify(
         self, subscription: Subscription, states: dict[tuple[str, str], Any], at: float
@@ -363,6 +376,7 @@ class Watching:
         for table in (self.subscriptions, self._by_watched, self._by_payer, self._by_dialog, self._changes):
             table.clear()
         self._by_package.clear()
+        self._held_back.clear()
         self._queue.clear()
         self._ends.clear()
         for place, subscription in enumerate(subscriptions):

@@ -46,6 +46,8 @@ GATHER_S: Final = 0.01
 """From one commit to the next."""
 GIVE_AGAIN_S: Final = 0.1
 LISTED_AT_ONCE: Final = 500
+CALLS_KNOWN_WITHIN_S: Final = 3.0
+"""After a start lamps are told nothing until the journal has said which calls there are; at most so long."""
 
 
 class PresenceService(Actor):
@@ -97,6 +99,8 @@ class PresenceService(Actor):
         self._has_worked = False
         self._follower.start(time.monotonic())
         self._core.load(self._store.read(), self._clock.at())
+        self._held_until = time.monotonic() + CALLS_KNOWN_WITHIN_S
+        self._core.watching.held = "dialog" if self._follows_calls else ""
         if count := len(self._core.watching.subscriptions):
             structlog.get_logger().info("subscriptions go on", count=count)
         for report in reports(*self._files):
@@ -201,6 +205,8 @@ class PresenceService(Actor):
             for router in self._routers.values():
                 router.send("calls.wanted", [])
             self._calls.look(now, self._clock.at())
+        if self._core.watching.held and (self._calls.compared or now >= self._held_until):
+            self._core.watching.release(self._clock.at())
         if self._messages:
             self._messages.handle_timer(now, self._clock.at())
         if now < self._next_tick:

@@ -290,3 +290,22 @@ def test_what_is_listed(desk: Desk) -> None:
     assert (listed["watcher"], listed["user"], listed["package"]) == ("lukas", "lenka", "presence")
     assert listed["contact"] == CONTACT.partition("<")[2][:-1]
     assert LENKA_AOR in next(iter(desk.core.watching.subscriptions.values())).local
+
+
+def test_what_is_not_known_yet_is_not_told(desk: Desk) -> None:
+    """After a start a lamp stays as it is until it is known which calls there are."""
+    desk.subscribe("lenka", "dialog")
+    desk.subscribe("lenka", call_id="call-2")
+    desk.notifies()
+    desk.keep()
+    later = desk.successor()
+    watching = later.core.watching
+    watching.held = "dialog"
+    later.at += 1
+    assert [each.get("event") for each in later.notifies()] == ["presence"]
+    watching.changed("dialog", "lenka", later.at)
+    assert later.notifies() == []
+    watching.release(later.at)
+    assert [each.get("event") for each in later.notifies()] == ["dialog"]
+    watching.changed("dialog", "lenka", later.at)
+    assert later.notifies() == []

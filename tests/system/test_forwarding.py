@@ -66,7 +66,10 @@ def test_no_answer_and_then_a_group_that_survives_kills_of_every_worker(
     hang_up(call.caller, call.callee)
     record = switchboard.wait_record(call.call_id)
     assert record["outcome"] == "answered"
-    assert record["forwarded"] == [{"by": lenka.user, "to": f"group:{group}", "why": "no_answer"}]
+    assert record["forwarded"] == [
+        {"by": lenka.user, "to": f"group:{group}", "why": "no_answer"},
+        {"by": f"group:{group}", "to": peter.user, "why": "taken"},
+    ]
 
 
 def explained(switchboard: Switchboard, call_id: str) -> str | None:
