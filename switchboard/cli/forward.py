@@ -8,6 +8,7 @@ import typer
 from switchboard.cli.output import MISUSED, JsonOption, fail, print_json, print_table, say
 from switchboard.cli.rule_book import RuleBook, say_notes
 from switchboard.cli.running import settings_or_exit
+from switchboard.core.call_rules import NO_FORWARDS
 from switchboard.registrar.rule_words import lines_of
 
 NONE = "none"
@@ -38,9 +39,7 @@ def forward(
     as_json: JsonOption = False,
 ) -> None:
     """Show or change where calls go; "none" clears one case, --off all of them."""
-    changes: dict[str, Any] = (
-        {"always": "", "busy": "", "no_answer": "", "unregistered": "", "also": []} if off else {}
-    )
+    changes: dict[str, Any] = dict(NO_FORWARDS) if off else {}
     named = {"always": always, "busy": busy, "no_answer": no_answer, "unregistered": unregistered}
     changes |= {name: _destination(text) for name, text in named.items() if text is not None}
     if also is not None:

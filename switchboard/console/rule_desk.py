@@ -5,24 +5,16 @@ All functions block until the registrar has answered: call them on a thread. Eac
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from switchboard.console.bad_user import BadUser
-from switchboard.core.call_rules import GROUP
+from switchboard.core.call_rules import CASES, GROUP, USUAL_S, UserRules
 from switchboard.core.dial_plan import number_of
 
 A_PAGE = 500
 _LONGEST_NUMBER = 16
 """With its + (E.164)."""
-NO_RULES: Mapping[str, Any] = {
-    "always": "",
-    "busy": "",
-    "no_answer": "",
-    "unregistered": "",
-    "after_s": 20,
-    "dnd": False,
-    "also": [],
-}
+NO_RULES: Final[Mapping[str, Any]] = UserRules().to_map()
 """Of a user whose phones ring as usual."""
 
 
@@ -88,7 +80,7 @@ def _ruled(told: Mapping[str, Any], status: int) -> Ruled:
 
 def changes_of(form: Mapping[str, str]) -> dict[str, Any]:
     """All fields of a user's rules, as a form has them. BadUser."""
-    texts = {name: form.get(name, "").strip() for name in ("always", "busy", "no_answer", "unregistered")}
+    texts = {name: form.get(name, "").strip() for name in CASES}
     return {
         **texts,
         "after_s": seconds_of(form),
@@ -99,7 +91,7 @@ def changes_of(form: Mapping[str, str]) -> dict[str, Any]:
 
 def seconds_of(form: Mapping[str, str]) -> int:
     """BadUser for what is no number of seconds."""
-    text = form.get("after_s", "").strip() or "20"
+    text = form.get("after_s", "").strip() or str(USUAL_S)
     if not text.isdecimal() or len(text) > 6:
         raise BadUser(f"Nothing was changed: {text[:20]!r} is no number of seconds.", 400)
     return int(text)

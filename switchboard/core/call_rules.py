@@ -5,8 +5,8 @@ A *destination* is whom a rule leads to, as people write it: a user ("lukas"), a
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Protocol
 
 from switchboard.core.dial_plan import number_of
@@ -21,6 +21,10 @@ LONGEST_S: Final = 180
 USUAL_S: Final = 20
 MOST_ALSO: Final = 10
 MOST_MEMBERS: Final = 1000
+CASES: Final = ("always", "busy", "no_answer", "unregistered")
+"""Of a user's rules: each has one destination."""
+NO_FORWARDS: Final[Mapping[str, Any]] = {**dict.fromkeys(CASES, ""), "also": []}
+"""The fields of rules that lead calls elsewhere, none of which does."""
 _LONGEST: Final = 255
 _NAME: Final = re.compile(r"[^\W_][\w.-]{0,63}")
 _PLAIN: Final = re.compile(r"[^\s\x00-\x1f\x7f<>\"@:;?,]+")
@@ -43,21 +47,23 @@ class UserRules:
     also: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for destination in (self.always, self.busy, self.no_answer, self.unregistered):
-            check_destination(destination)
+        for case in CASES:
+            check_destination(getattr(self, case))
         _check_all(self.also, MOST_ALSO, "destinations that ring at the same time")
         _check_seconds(self.after_s)
 
     @property
     def says_nothing(self) -> bool:
         """Whether calls go as if there were no rules."""
-        cases = self.always, self.busy, self.no_answer, self.unregistered
-        return not (any(cases) or self.dnd or self.also)
+        return replace(self, after_s=USUAL_S) == UserRules()
+
+    def to_map(self) -> dict[str, Any]:
+        """The fields by their names."""
+        return asdict(self) | {"also": list(self.also)}
 
     def to_wire(self) -> list[Any]:
         """The fields in their order."""
-        cases = self.always, self.busy, self.no_answer, self.unregistered
-        return [*cases, self.after_s, self.dnd, list(self.also)]
+        return list(self.to_map().values())
 
     @classmethod
     def from_wire(cls, wire: Sequence[Any]) -> "UserRules":
@@ -89,9 +95,13 @@ class Group:
         _check_seconds(self.after_s)
         check_destination(self.then)
 
+    def to_map(self) -> dict[str, Any]:
+        """The fields by their names, without that of the group."""
+        return {"members": list(self.members), "way": self.way, "after_s": self.after_s, "then": self.then}
+
     def to_wire(self) -> list[Any]:
         """The fields in their order."""
-        return [self.name, list(self.members), self.way, self.after_s, self.then]
+        return [self.name, *self.to_map().values()]
 
     @classmethod
     def from_wire(cls, wire: Sequence[Any]) -> "Group":

@@ -8,22 +8,21 @@ has no state of it: a repetition of the INVITE is another change to the same, an
 from collections.abc import Mapping
 from typing import Any, Final
 
+from switchboard.core.call_rules import CASES, NO_FORWARDS
 from switchboard.core.preprocess import Routing
 from switchboard.core.refusal import Refusal
 from switchboard.core.request import IncomingRequest
 from switchboard.core.targets import TargetPolicy
 
-CASES: Final = ("always", "busy", "no_answer", "unregistered")
-"""With a number behind the code; CASE_off without."""
 OFF: Final = "_off"
-_ALL_OFF: Final = {**dict.fromkeys(CASES, ""), "also": []}
 _CHANGES: Final[Mapping[str, Mapping[str, Any]]] = {
-    "off": _ALL_OFF,
+    "off": NO_FORWARDS,
     "dnd_on": {"dnd": True},
     "dnd_off": {"dnd": False},
     **{f"{case}{OFF}": {case: ""} for case in CASES},
 }
 ACTIONS: Final = (*CASES, *_CHANGES)
+"""Those of `CASES` are followed by a number."""
 
 
 class StarDial(Exception):

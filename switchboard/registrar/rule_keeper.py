@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any, Final
 
 from switchboard.core.call_rules import GROUP, Group, UserRules, check_name, plain
@@ -15,8 +16,8 @@ RULES_A_PAGE: Final = 500
 RULES_A_READING: Final = 20_000
 """Of a store on this host; each reading opens it anew."""
 USER: Final = re.compile(r"[^\x00-\x20\x7f\":\\@<>]{1,64}")
-FIELDS: Final = ("always", "busy", "no_answer", "unregistered", "after_s", "dnd", "also")
-GROUP_FIELDS: Final = ("way", "after_s", "then")
+FIELDS: Final = tuple(field.name for field in fields(UserRules))
+GROUP_FIELDS: Final = tuple(field.name for field in fields(Group) if field.name not in ("name", "members"))
 NO_GROUP: Final = "there is no group {}: switchboard group list"
 
 Told = dict[str, Any]
@@ -131,8 +132,7 @@ def _words(check: Callable[[], list[str]]) -> list[str]:
 def changed(rules: UserRules, changes: Mapping[str, Any]) -> UserRules:
     """The rules with these fields. ValueError, for people."""
     changes = _checked(changes, FIELDS)
-    now: dict[str, Any] = {name: getattr(rules, name) for name in FIELDS}
-    now |= changes
+    now = rules.to_map() | changes
     return UserRules(**now | {"also": tuple(dict.fromkeys(now["also"]))})
 
 
@@ -175,13 +175,8 @@ def _kind_of(name: str) -> type:
 
 
 def map_of(rules: UserRules | Group | None) -> dict[str, Any] | None:
-    """The fields by their names."""
-    if rules is None:
-        return None
-    if isinstance(rules, Group):
-        return {"members": list(rules.members)} | {each: getattr(rules, each) for each in GROUP_FIELDS}
-    found: dict[str, Any] = {each: getattr(rules, each) for each in FIELDS}
-    return found | {"also": list(rules.also)}
+    """The fields by their names; None if there are no rules."""
+    return rules.to_map() if rules else None
 
 
 def _shown(name: str, body: str) -> dict[str, Any] | None:

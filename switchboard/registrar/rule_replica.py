@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Collection
 from typing import TypeVar
 
-from switchboard.core.call_rules import GROUP, Group, UserRules
+from switchboard.core.call_rules import CASES, GROUP, Group, UserRules
 from switchboard.registrar.rule_store import RuleRecord, read_body
 from switchboard.storage.records import Page
 
@@ -97,5 +97,4 @@ def destinations_of(rules: UserRules | Group) -> list[str]:
     """All destinations that rules name."""
     if isinstance(rules, Group):
         return list(filter(None, (*rules.members, rules.then)))
-    cases = rules.always, rules.busy, rules.no_answer, rules.unregistered
-    return list(filter(None, (*cases, *rules.also)))
+    return list(filter(None, (*(getattr(rules, case) for case in CASES), *rules.also)))

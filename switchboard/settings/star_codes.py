@@ -5,10 +5,6 @@ from typing import Annotated, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Code = Annotated[str, Field(pattern=r"^(\*[0-9*#]{1,6})?$")]
-KEYS: Final = (
-    *("always", "busy", "no_answer", "unregistered", "off"),
-    *("always_off", "busy_off", "no_answer_off", "unregistered_off", "dnd_on", "dnd_off"),
-)
 
 
 class StarCodeSettings(BaseModel):
@@ -39,3 +35,6 @@ class StarCodeSettings(BaseModel):
     def actions(self) -> dict[str, str]:
         """What each code does."""
         return {code: name for name, code in self if code}
+
+
+KEYS: Final = tuple(StarCodeSettings.model_fields)
