@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 
 import psutil
@@ -44,9 +44,9 @@ SPREAD_S = {
 """For how long the event has its effect."""
 
 
-def all_workers(routers: int) -> dict[str, str]:
-    """Every worker that calls need (`NAME.INSTANCE`) and its component."""
-    names = [name for name in Component if name not in OPTIONAL]
+def all_workers(routers: int, more: Collection[Component] = ()) -> dict[str, str]:
+    """Every worker that calls need (`NAME.INSTANCE`) and its component, and those of the components `more`."""
+    names = [name for name in Component if name not in OPTIONAL or name in more]
     return {str(worker): str(name) for name in names for worker in workers_of(name, routers)}
 
 

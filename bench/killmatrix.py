@@ -24,6 +24,7 @@ import typer
 from rich.console import Console
 from system.access import Transport
 from system.media_engine import RtpEngine
+from system.tools import is_installed
 
 from bench.blow import Way
 from bench.event import Event, gather
@@ -141,7 +142,8 @@ def main(
             calls, rate = FAST_CALLS, FAST_RATE
         with ExitStack() as beside:
             engine = beside.enter_context(RtpEngine(RELAYED_PORTS)) if relayed else None
-            ours = Ours(routers, engine=engine.url if engine else "")
+            has_trunk = not (kamailio or hosts) and is_installed("kamailio")
+            ours = Ours(routers, has_trunk=has_trunk, engine=engine.url if engine else "")
             subject: Subject = Kamailio() if kamailio else TwoHosts(routers) if hosts else ours
             way_in = partial(ours.access, Transport.TCP if tcp else Transport.UDP)
             session = beside.enter_context(

@@ -41,6 +41,24 @@ class ParkedCall:
         self.legs.append(leg)
         return leg
 
+    def by_trunk(self) -> Leg:
+        """The call to the phone behind the provider."""
+        assert self.line.outside is not None
+        leg = Leg(
+            self.line.caller,
+            [self.line.outside],
+            f"sip:{self.line.outside.dialled}@{self.line.caller.domain}",
+        )
+        self.legs.append(leg)
+        return leg
+
+    def from_trunk(self) -> Leg:
+        """The call from there."""
+        assert self.line.outside is not None
+        leg = Leg(self.line.outside, [self.line.callee])
+        self.legs.append(leg)
+        return leg
+
     def transferred(self) -> Leg:
         """The call from the line's callee to its third phone."""
         assert self.line.third is not None

@@ -23,7 +23,7 @@ class Phase:
     script: Callable[[ParkedCall], Script[None]]
     in_flight: bool = True
     extra: str = ""
-    """The further phone that its line needs: `second` or `third`."""
+    """The further phone that its line needs: `second`, `third`, or `outside`, behind the provider."""
     sparse: bool = False
     """Only every other line needs that."""
     rule: Callable[[Line], tuple[str, ...]] | None = None
@@ -162,6 +162,32 @@ def group_ringing(call: ParkedCall) -> Script[None]:
     yield from end_somehow(leg, call.turn, BUSY)
 
 
+def calling_out(call: ParkedCall) -> Script[None]:
+    """The INVITE to a provider has just been sent, which challenges it."""
+    yield from call.park()
+    leg = call.by_trunk()
+    yield from leg.ring(ringback=False)
+    yield from end_somehow(leg, call.turn, BUSY)
+
+
+def talking_out(call: ParkedCall) -> Script[None]:
+    """A call by a provider is up; later somebody holds it, and hangs up."""
+    leg = call.by_trunk()
+    yield from leg.ring()
+    yield from leg.answer()
+    yield from call.park()
+    yield from leg.hold(by_callee=bool(call.turn % 2))
+    yield from leg.hang_up(by_callee=bool(call.turn // 2 % 2))
+
+
+def called_in(call: ParkedCall) -> Script[None]:
+    """A call from a provider rings."""
+    leg = call.from_trunk()
+    yield from leg.ring()
+    yield from call.park()
+    yield from end_somehow(leg, call.turn, BUSY)
+
+
 def _group_of(line: Line) -> str:
     return f"g-{line.callee.user}"
 
@@ -174,6 +200,11 @@ def _forward(line: Line) -> tuple[str, ...]:
 def _group(line: Line) -> tuple[str, ...]:
     assert line.third is not None
     return "group", "add", _group_of(line), line.callee.user, line.third.user, "--after", "180"
+
+
+def _numbered(line: Line) -> tuple[str, ...]:
+    assert line.outside is not None
+    return "group", "add", line.outside.group, line.callee.user, "--after", "180"
 
 
 BUSY = ((486, "busy"),)
@@ -192,6 +223,9 @@ PHASES = (
     Phase("transfer", transferring, extra="third"),
     Phase("forwarded", forwarded, in_flight=False, extra="third", rule=_forward),
     Phase("group", group_ringing, in_flight=False, extra="third", rule=_group),
+    Phase("trunk out", calling_out, extra="outside"),
+    Phase("trunk up", talking_out, in_flight=False, extra="outside"),
+    Phase("trunk in", called_in, in_flight=False, extra="outside", rule=_numbered),
 )
 
 

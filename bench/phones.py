@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 
 from system.access import Access
 from system.net import Endpoint, Net
@@ -11,6 +12,7 @@ from system.stream_agent import StreamAgent
 from system.user_agent import UserAgent
 
 from bench.leg import response
+from bench.outside import OutsidePhone
 from bench.script import Script
 
 EXPIRES_S = 7000
@@ -22,10 +24,17 @@ class Lab(Net):
     def __init__(self, proxy: Address) -> None:
         super().__init__(proxy, retransmits=True)
         self.complaints: dict[str, list[str]] = defaultdict(list)
+        self.provider: Address | None = None
+        self._numbers = count()
+
+    def outside_phone(self, name: str) -> OutsidePhone:
+        """A phone behind the provider."""
+        assert self.provider is not None
+        return OutsidePhone(self, name, self.provider, next(self._numbers))
 
     def knows(self, source: Address) -> bool:
-        """The proxy alone: ports are used again, and other switchboards on the machine may remember them."""
-        return source == self.proxy
+        """Proxy and provider alone: ports are used again, and other switchboards may remember them."""
+        return source in (self.proxy, self.provider)
 
     def blame(self, endpoint: Endpoint, error: AssertionError) -> None:
         """Note it, and go on."""
@@ -34,20 +43,30 @@ class Lab(Net):
 
 @dataclass(frozen=True)
 class Line:
-    """The phones of one call: `second` shares the callee's address-of-record, `third` has one of its own."""
+    """The phones of one call: `second` shares the callee's address-of-record, `third` has one of its own.
+
+    `outside` is behind a provider, and does not register.
+    """
 
     caller: UserAgent
     callee: UserAgent
     second: UserAgent | None = None
     third: UserAgent | None = None
+    outside: OutsidePhone | None = None
 
     @property
     def phones(self) -> list[UserAgent]:
+        """Those that register."""
         return [each for each in (self.caller, self.callee, self.second, self.third) if each]
 
     @property
+    def everyone(self) -> list[UserAgent]:
+        """All of them."""
+        return [*self.phones, *([self.outside] if self.outside else [])]
+
+    @property
     def users(self) -> list[str]:
-        return list(dict.fromkeys(phone.user for phone in self.phones))
+        return list(dict.fromkeys(phone.user for phone in self.everyone))
 
     @property
     def is_cut(self) -> bool:
@@ -61,22 +80,23 @@ class Line:
 
     def unplug(self) -> None:
         """End the phones."""
-        for phone in self.phones:
+        for phone in self.everyone:
             phone.close()
 
 
 def make_line(
-    net: Net, name: str, extra: str, make_call_id: Callable[[], str], access: Access | None = None
+    net: Lab, name: str, extra: str, make_call_id: Callable[[], str], access: Access | None = None
 ) -> Line:
-    """A line whose extra phone, if any, is its `second` or its `third`; its phones are on UDP unless told."""
+    """A line whose extra phone, if any, is its `second`, `third` or `outside`; they are on UDP unless told."""
     access = access or Access()
     line = Line(
         access.phone(net, f"{name}-a"),
         access.phone(net, f"{name}-b"),
         access.phone(net, f"{name}-b") if extra == "second" else None,
         access.phone(net, f"{name}-c") if extra == "third" else None,
+        net.outside_phone(f"{name}-o") if extra == "outside" else None,
     )
-    for phone in line.phones:
+    for phone in line.everyone:
         phone.make_call_id = make_call_id
     return line
 

@@ -69,10 +69,11 @@ class Session:
             enter = self._stack.enter_context
             address = enter(self.subject).address
             self._lab = enter(Lab(address))
+            self._lab.provider = self.subject.provider
             self._access = self._find_access()
             lines = LINES if self._access.transport == "udp" else LINES_ON_STREAMS
             self._load = enter(Load(address, lines, self._access))
-            self._phases = [phase for phase in PHASES if phase.rule is None or self.subject.has_rules]
+            self._phases = [phase for phase in PHASES if self._has(phase)]
             cells = [(phase, turn) for phase in self._phases for turn in range(self._calls)]
             self._lines = {(phase.name, turn): self._make_line(phase, turn) for phase, turn in cells}
             self._register(self._lines.values())
@@ -187,6 +188,11 @@ class Session:
             each.call.line.unplug()
             self._lines[each.phase.name, each.call.turn] = self._make_line(each.phase, each.call.turn)
         self._register([self._lines[each.phase.name, each.call.turn] for each in spoilt])
+
+    def _has(self, phase: Phase) -> bool:
+        """Whether the subject can do it."""
+        has_rules = phase.rule is None or self.subject.has_rules
+        return has_rules and (phase.extra != "outside" or self.subject.provider is not None)
 
     def _make_line(self, phase: Phase, turn: int) -> Line:
         name = f"n{next(self._names)}"

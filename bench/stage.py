@@ -101,6 +101,6 @@ class Stage:
         """What the phones complained of, and what came that nobody took."""
         line = performance.call.line
         complaints = [text for user in line.users for text in self._lab.complaints.pop(user, [])]
-        unread = [f"{phone.user} got {text}" for phone in line.phones for text in phone.unread()]
+        unread = [f"{phone.user} got {text}" for phone in line.everyone for text in phone.unread()]
         for text in [*complaints, *unread]:
             performance.blame(End.WRONG, text)

@@ -33,6 +33,8 @@ class Subject(Protocol):
     """Among how many the calls are shared out by their Call-ID."""
     has_rules: bool
     """Whether it has the commands that set rules of users."""
+    provider: Address | None
+    """At which it has a trunk, as `bench/outside.py` says."""
     ledger: Ledger | None
     """Its call detail records, if it keeps any."""
 
@@ -67,9 +69,10 @@ class Subject(Protocol):
 
 
 class WithoutRules:
-    """A subject whose users have no rules."""
+    """A subject whose users have no rules, and which has no trunk."""
 
     has_rules = False
+    provider: Address | None = None
 
     def command(self, *arguments: str) -> None:
         """There is none."""

@@ -10,6 +10,7 @@ from system.harness import free_port
 from system.tools import require_tools
 
 PASSWORD = "a-long-secret-7"
+OUTSIDE = "+421900"
 REALM = "provider.example"
 CONFIGURATION = """
 debug=2
@@ -59,7 +60,7 @@ request_route {{
         exit;
     }}
     if (is_method("INVITE")) record_route();
-    if ($si == "{outside}" && $sp == {outside_port}) {{
+    if ({from_outside}) {{
         if (!lookup("location")) {{
             sl_send_reply("404", "No Such Subscriber");
             exit;
@@ -76,7 +77,7 @@ request_route {{
         exit;
     }}
     consume_credentials();
-    if (!lookup("location")) $du = "sip:{outside}:{outside_port}";
+    if (!lookup("location")) $du = {to_outside};
     t_relay();
 }}
 """
@@ -84,7 +85,8 @@ request_route {{
 
 class Provider:
     """Runs inside the `with` block at `host`:`port`. `outside`: address and port of the phone that it leads to, unless
-    a number is of somebody who has registered. `enter`: makes its command one for another network.
+    a number is of somebody who has registered; None: many phones at `host`, and a number is `OUTSIDE` and the port of
+    one. `enter`: makes its command one for another network.
 
     `least_s`, `most_s`: of a registration. `nonce_s`: how long a nonce lasts.
     """
@@ -92,7 +94,7 @@ class Provider:
     def __init__(
         self,
         directory: Path,
-        outside: tuple[str, int],
+        outside: tuple[str, int] | None,
         host: str = "127.0.0.1",
         *,
         least_s: int = 60,
@@ -108,8 +110,7 @@ class Provider:
         self._enter = enter or _here
         self._directory = directory
         self._words = {
-            "outside": outside[0],
-            "outside_port": outside[1],
+            **(_one_phone(*outside) if outside else _many_phones(host)),
             "least": least_s,
             "most": most_s,
             "nonce_s": nonce_s,
@@ -170,6 +171,19 @@ class Provider:
     @property
     def _log_path(self) -> Path:
         return self._directory / f"provider-{self.port}.log"
+
+
+def _one_phone(host: str, port: int) -> dict[str, str]:
+    return {"from_outside": f'$si == "{host}" && $sp == {port}', "to_outside": f'"sip:{host}:{port}"'}
+
+
+def _many_phones(host: str) -> dict[str, str]:
+    """Calls from outside are those to no number of that kind."""
+    length = len(OUTSIDE)
+    return {
+        "from_outside": f'!($rU =~ "^[{OUTSIDE[0]}]{OUTSIDE[1:]}")',
+        "to_outside": f'"sip:{host}:" + $(rU{{s.substr,{length},0}})',
+    }
 
 
 def _here(*words: str) -> list[str]:

@@ -6,30 +6,36 @@ from functools import partial
 import pytest
 from system.access import Transport
 from system.media_engine import RtpEngine
+from system.tools import is_installed
 
 from bench.blow import EVERYTHING, Way, all_workers
 from bench.killmatrix import FAST_CALLS, FAST_LOAD_S, FAST_RATE, FAST_WAYS, RATE_ON_STREAMS, RELAYED_PORTS
 from bench.ours import PARENT, Ours
 from bench.session import Session
-from switchboard.settings.hosts import LATE, Component
+from switchboard.settings.hosts import LATE, OPTIONAL, Component
 
 pytestmark = pytest.mark.system
 
 ROUTERS = 2
+OFFICE = LATE if is_installed("kamailio") else frozenset()
+"""Workers that go, too, where the switchboard has a trunk."""
 CELLS = [
-    *((worker, way) for way in FAST_WAYS for worker in all_workers(ROUTERS)),
+    *((worker, way) for way in FAST_WAYS for worker in all_workers(ROUTERS, OFFICE)),
     (EVERYTHING, Way.ROLL),
-    *((PARENT + component, Way.KILL) for component in Component if component not in LATE),
+    *((PARENT + component, Way.KILL) for component in Component if component not in OPTIONAL - OFFICE),
     (f"{PARENT}{Component.EDGE}", Way.TERM),
 ]
-ON_CONNECTIONS = [(target, way) for target, way in CELLS if PARENT not in target]
+ON_CONNECTIONS = [
+    *((worker, way) for way in FAST_WAYS for worker in all_workers(ROUTERS)),
+    (EVERYTHING, Way.ROLL),
+]
 ENCRYPTED = [("edge-stream.0", Way.KILL), (EVERYTHING, Way.KILL), (EVERYTHING, Way.ROLL)]
 IDLE = 30
 
 
 @pytest.fixture(scope="module")
 def ours() -> Ours:
-    return Ours(ROUTERS)
+    return Ours(ROUTERS, has_trunk=bool(OFFICE))
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,13 @@ def require_tools(*names: str) -> None:
         refuse(f"not installed: {', '.join(missing)}")
 
 
+def is_installed(name: str) -> bool:
+    """Whether the program `name` is on the PATH; in CI it has to be."""
+    if os.environ.get("CI") == "true":
+        require_tools(name)
+    return shutil.which(name) is not None
+
+
 def require_modules(*names: str) -> None:
     """Skip the calling test (fail it when CI=true) unless all these modules can be imported."""
     missing = [name for name in names if find_spec(name) is None]
