@@ -30,6 +30,7 @@ CAUSES = (
     "bad_input",
     "half_a_message",
     "does_not_read",
+    "does_not_answer",
     "idle_stranger",
     "idle",
     "not_made",
@@ -80,6 +81,11 @@ _RULES = (
     _rule("trunk_registers_total", "trunk_registers", "REGISTERs that were sent to providers."),
     _rule(
         "trunk_refusals_total", "trunk_refusals", "How often a provider began to refuse, or was not there."
+    ),
+    _rule(
+        "trunk_losses_total",
+        "trunk_losses",
+        "How often a provider was not reached any more between REGISTERs.",
     ),
     _rule(
         "registrars_away", "registrars_away", "Registrars that get no REGISTERs from this worker of the edge."

@@ -23,6 +23,7 @@ SCHEME: Final = "trunk:"
 _ACCOUNT: Final = re.compile(r"[A-Za-z0-9\-_.!~*'()&=+$,;?/%]{1,64}")
 _LOGIN: Final = re.compile(r"[^\x00-\x1f\x7f\"\\]{1,128}")
 MOST_PASSWORD: Final = 1024
+LEAST_KEEP_ALIVE_S: Final = 5.0
 
 
 def check_name(name: str) -> str:
@@ -86,6 +87,7 @@ class TrunkSettings(BaseModel):
     transport: Literal["udp", "tcp", "tls"] = "udp"
     register_: bool = Field(True, alias="register")
     expires_s: int = Field(3600, ge=60, le=86_400)
+    keep_alive_s: float = Field(0.0, ge=0.0, le=3600.0)
     identity: Literal["from", "p-asserted", "none"] = "from"
     caller: Caller | Literal[""] = ""
     callers: dict[str, Caller] = {}
@@ -96,6 +98,12 @@ class TrunkSettings(BaseModel):
     def _check_caller(self) -> Self:
         if self.identity == "none" and (self.caller or self.callers):
             raise ValueError('identity = "none" tells nobody who calls, and caller or callers are set')
+        return self
+
+    @model_validator(mode="after")
+    def _check_keep_alive(self) -> Self:
+        if 0.0 < self.keep_alive_s < LEAST_KEEP_ALIVE_S:
+            raise ValueError(f"keep_alive_s is 0 (none), or {LEAST_KEEP_ALIVE_S:g} at least")
         return self
 
     @property
@@ -129,6 +137,11 @@ class TrunkSettings(BaseModel):
                 raise ValueError(
                     f"trunks.{name}.numbers: {number} leads to {to}, and in another form to somebody else"
                 )
+
+
+def register_over_streams(trunks: Mapping[str, TrunkSettings]) -> bool:
+    """Whether one of them registers over connections."""
+    return any(each.register_ and each.transport != "udp" for each in trunks.values())
 
 
 def _written(caller: str, normal: Callable[[str], str]) -> str:

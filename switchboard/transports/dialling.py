@@ -60,6 +60,10 @@ class Dialling:
         """Return the connection that was made, or is being made, to whom `message` is for."""
         return self._by_place.get(_place_of(flow, message))
 
+    def made_to(self, flow: Flow) -> list[Connection]:
+        """All connections that were made to that address, whoever was to prove to be there."""
+        return [each for each in self._by_place.values() if each.flow.is_same_way(flow)]
+
     def forget(self, connection: Connection) -> None:
         """It has ended."""
         self.waiting.end(connection)

@@ -328,6 +328,11 @@ class Streams:
         if not message.startswith(b"SIP/"):
             self._tell_failed(flow, message[:HEAD_OCTETS])
 
+    def end_made(self, flow: Flow) -> None:
+        """End the connections that we have made to that address, where nobody answers: the next one may fare better."""
+        for connection in self._dialling.made_to(flow):
+            self.end(connection, "does not answer")
+
     def know(self, connection: Connection, user: str = "") -> None:
         """It is no stranger's."""
         if user and user != connection.user:

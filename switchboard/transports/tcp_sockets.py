@@ -9,6 +9,8 @@ from switchboard.transports.udp_sockets import BindError, PortTaken, has_ipv6, h
 
 BACKLOG: Final = 4096
 KEEPALIVE_IDLE_S: Final = 300
+DIALLED_IDLE_S: Final = 100
+"""The same over a connection that we have made: an address translator may forget it, and then nobody reaches us."""
 KEEPALIVE_EVERY_S: Final = 30
 KEEPALIVE_COUNT: Final = 4
 """The kernel asks a silent peer whether it is still there; its stack answers, its SIP does not hear of it."""
@@ -63,6 +65,8 @@ def dial(local: str, host: str, port: int) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         set_up(sock)
+        with suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, DIALLED_IDLE_S)
         if local:
             with suppress(OSError, ValueError):
                 sock.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)

@@ -11,7 +11,9 @@ not come twice (RFC 7616 §3.4). So a process that dies at any moment has a succ
     5xx, nobody there    later: after Retry-After, else twice as late each time
     any other            much later: a provider that refuses us may lock the account if it is asked often
 
-A registration that is valid stays so while a refresh fails.
+A registration that is valid stays so while a refresh fails. It is refreshed early where its flow has ended, over which
+the provider reaches us (RFC 5626 §4.5): at once, but not at the same instant as all others whose flows a provider's
+restart has ended; and later each time, if the flows end soon.
 """
 
 from collections.abc import Callable
@@ -34,12 +36,18 @@ LATE_S: Final = 300.0
 REFUSED_S: Final = 60.0
 REFUSED_LATE_S: Final = 1800.0
 """The same while it refuses us."""
+LOST_S: Final = 1.0
+"""From the end of a flow until the next REGISTER, at most; twice as long each time, up to LATE_S."""
+STABLE_S: Final = 120.0
+"""A flow that has lasted so long ends by no fault of ours (RFC 5626 §4.5)."""
 LONGEST_S: Final = 2**32 - 1
 LONGEST_WAIT_S: Final = 3600.0
 """Whatever Retry-After says."""
 _SHORTEST_S: Final = 5
 _MOST_DOUBLED: Final = 12
 _LONGEST_REASON: Final = 120
+ENDED: Final = "its connection has ended"
+SILENT: Final = "it does not answer keep-alives"
 _OWN_WORDS: Final = {
     400: "its settings make no request that can be sent",
     408: "nobody answers there",
@@ -68,7 +76,8 @@ class Saved:
 
     `challenge`: the last one, "" for none; `answer_to`: its status; `count`: uses of its nonce. `answers`: challenges
     answered in a row; 0: the nonce is an old one. `is_waiting`: a request is under way. `until_at`: registered until
-    then. `refusal`: why it is not, or why the last try came to nothing; "" if it worked.
+    then, since `since_at`, by `flow` (packed, in hexadecimal digits); "" if that has ended. `losses`: flows in a row
+    that have not lasted. `refusal`: why it is not, or why the last try came to nothing; "" if it worked.
     """
 
     call_id: str
@@ -82,6 +91,9 @@ class Saved:
     answers: int = 0
     is_waiting: bool = False
     until_at: float = 0.0
+    since_at: float = 0.0
+    flow: str = ""
+    losses: int = 0
     next_at: float = 0.0
     failures: int = 0
     refusal: str = ""
@@ -113,7 +125,7 @@ class Registration:
         self._was_too_short = False
         owner = f"{account.user}@{account.domain} {account.auth_user} {account.registrar}"
         if saved.account != owner:
-            saved.account, saved.challenge, saved.refusal = owner, "", ""
+            saved.account, saved.challenge, saved.refusal, saved.flow = owner, "", "", ""
             saved.until_at = saved.next_at = saved.refused_at = 0.0
             saved.asked_s = saved.failures = saved.answers = 0
         if saved.is_waiting:  # its answer will not come here
@@ -146,8 +158,11 @@ class Registration:
         ]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")
 
-    def take(self, status: int, raw: bytes, at: float, has_password: bool = True) -> bool:
-        """Take the final response, `raw` empty for a `status` of our own; True: the next request may leave at once."""
+    def take(self, status: int, raw: bytes, at: float, has_password: bool = True, flow: bytes = b"") -> bool:
+        """Take the final response, `raw` empty for a `status` of our own; True: the next request may leave at once.
+
+        `flow`: over which the request had gone, packed.
+        """
         self.saved.is_waiting = False
         try:
             response = parse_message(raw) if raw else None
@@ -156,7 +171,7 @@ class Registration:
         if response is None:
             return self._wait(at, _OWN_WORDS.get(status, f"our own status {status}"), SOON_S, LATE_S)
         if status < 300:
-            return self._accept(response, at)
+            return self._accept(response, at, flow)
         if status in ANSWER_FIELDS:
             return self._take_challenge(response, at, has_password)
         if status == 423:
@@ -172,6 +187,26 @@ class Registration:
         self.saved.is_waiting = False
         self._wait(at, "no router has answered", SOON_S, LATE_S)
 
+    def lose(self, at: float, words: str) -> bool:
+        """The flow has ended by which it is registered; False: there is none. `words`: for people."""
+        saved = self.saved
+        if saved.is_waiting or not saved.flow:
+            return False
+        saved.losses = 0 if at - saved.since_at >= STABLE_S else saved.losses + 1
+        saved.flow = ""
+        saved.refusal, saved.refused_at = words, at
+        self._hasten(at, min(LOST_S * 2 ** min(max(0, saved.losses - 1), _MOST_DOUBLED), LATE_S))
+        return True
+
+    def doubt(self, at: float) -> None:
+        """Its flow may have ended while nobody looked."""
+        if self.saved.flow:
+            self._hasten(at, LOST_S)
+
+    def _hasten(self, at: float, most_s: float) -> None:
+        """Try again within this time, not before the half of it."""
+        self.saved.next_at = min(self.saved.next_at, at + most_s * (0.5 + 0.5 * self._random()))
+
     def _credentials(self, password: str, cnonce: str) -> list[str]:
         saved = self.saved
         if not saved.challenge or not password:
@@ -181,14 +216,14 @@ class Registration:
         value = asked.answer(account.auth_user, password, "REGISTER", account.registrar, cnonce, saved.count)
         return [f"{ANSWER_FIELDS[saved.answer_to]}: {value}"]
 
-    def _accept(self, response: Message, at: float) -> bool:
+    def _accept(self, response: Message, at: float, flow: bytes) -> bool:
         saved = self.saved
         granted_s = self._granted(response)
         if granted_s <= 0:
             return self._wait(
                 at, "it has taken the registration, and dropped it again", REFUSED_S, REFUSED_LATE_S
             )
-        saved.until_at = at + granted_s
+        saved.until_at, saved.since_at, saved.flow = at + granted_s, at, flow.hex()
         saved.next_at = at + max(min(granted_s, _SHORTEST_S) / 2, granted_s * (0.7 + 0.1 * self._random()))
         saved.answers = saved.failures = 0
         self._was_too_short = False

@@ -28,9 +28,10 @@ from switchboard.edge.receivers import Receiver
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import advertised, endpoints_of, leaving_routers
+from switchboard.settings.trunks import register_over_streams
 from switchboard.sip.dispatch import REGISTRAR, Dispatcher, parse_quoted
 from switchboard.sip.errors import ParseError
-from switchboard.sip.flow import NAMES, Flow, is_dialled, is_secure
+from switchboard.sip.flow import NAMES, Flow, FlowError, is_dialled, is_secure
 from switchboard.sip.message import Message
 from switchboard.sip.respond import warning_of
 from switchboard.sip.scan import scan
@@ -72,7 +73,8 @@ class EdgeStream(Actor):
     """Reads and writes connections, which its parent keeps.
 
     Casts: sip.received and sip.mark to routers and registrars, who return the marks by sip.taken; sip.undeliverable
-    to a router; connection.closed to registrars, connection.users from them; stream.restarted to all of them.
+    to a router; connection.closed to registrars, connection.users from them; stream.restarted to all of them;
+    connection.closed and stream.restarted to trunks, connection.silent from there.
     sip.send from routers, registrars and translator -> connections, at once and in order. router.beat of the routers ->
     who gets new calls; registrar.beat of several registrars -> who gets REGISTERs.
     Questions: connections.list. Its tap shows what it received and sends.
@@ -107,8 +109,10 @@ class EdgeStream(Actor):
             Outbox(context, inbox("registrar", each), "connection.closed", CLOSED_KEPT)
             for each in range(settings.registrars)
         ]
+        subjects = ("connection.closed", "stream.restarted") if register_over_streams(settings.trunks) else ()
+        self._trunks = [Outbox(context, inbox("trunks", 0), subject, CLOSED_KEPT) for subject in subjects]
         self._lost = [Outbox(context, inbox("router", each), "sip.undeliverable") for each in range(known)]
-        self.outboxes: list[Outbox] = [*routers, *registrars, *self._closed, *self._lost]
+        self.outboxes: list[Outbox] = [*routers, *registrars, *self._closed, *self._trunks, *self._lost]
         self._dispatcher = Dispatcher(
             range(settings.routers), own_domains(settings).owns, leaving, settings.registrars
         )
@@ -217,6 +221,9 @@ class EdgeStream(Actor):
             case "connection.users", list(items):
                 for item in items:
                     self._name(item)
+            case "connection.silent", list(items):
+                for item in items:
+                    self._end_silent(item)
             case "sip.taken", [str(name), float(stamp), str(life), float(first)]:
                 self._take_mark(name, stamp, life, first, now)
             case _:
@@ -238,6 +245,13 @@ class EdgeStream(Actor):
                 self._streams.name(connection[1:], user)
             case _:
                 self._bad_items += 1
+
+    def _end_silent(self, item: Any) -> None:
+        try:
+            (packed,) = item
+            self._streams.end_made(Flow.unpack(packed))
+        except (FlowError, TypeError, ValueError):
+            self._bad_items += 1
 
     def put(self, item: bytes) -> None:
         """Send a packed item of the ingress: an answer of the edge's own."""
@@ -336,6 +350,8 @@ class EdgeStream(Actor):
             if self._streams.generation:
                 for outbox in (*self._lost, *self._closed):
                     outbox.peer.send("stream.restarted", [self._instance])
+            for outbox in self._trunks[1:]:
+                outbox.put(self._instance)
             early, self._early = self._early, []
             self._send_all(early, now)
         self._drain(now)
@@ -484,8 +500,8 @@ class EdgeStream(Actor):
         self._tell_closed(connection.flow)
 
     def _tell_closed(self, flow: Flow) -> None:
-        """Each of several registrars, since the one that bound somebody may be away."""
-        for outbox in self._closed:
+        """Each of several registrars, since the one that bound somebody may be away; and who registers with others."""
+        for outbox in (*self._closed, *self._trunks[:1]):
             outbox.put([flow.pack()])
 
     def _refuse(self, connection: Connection, error: ChannelError) -> None:

@@ -1,26 +1,22 @@
 """The trunks' worker: registers the switchboard with its providers, as their user agent (RFC 3261 §10)."""
 
-import random
-import secrets
 import time
 from functools import partial
 from typing import Any
 
-import structlog
-
 from switchboard.auth.keys import load_or_make_key
 from switchboard.bus.actor import Actor
 from switchboard.bus.context import BusContext
-from switchboard.core.trunks import Trunk, token_of
+from switchboard.bus.outbox import Outbox
+from switchboard.core.own_requests import Answer
 from switchboard.settings.model import Settings
-from switchboard.settings.site import clock_of, endpoints_of
-from switchboard.settings.trunks import PasswordError, TrunkSettings, password_path, read_password
-from switchboard.storage.unusable import NotWritten
-from switchboard.storage.writing import RETRY_S, Writing, error_number
-from switchboard.trunks.registration import Account, Registration
-from switchboard.trunks.state_file import StateFile
+from switchboard.settings.site import clock_of, edge_streams, endpoints_of
+from switchboard.settings.trunks import register_over_streams
+from switchboard.sip.flow import Flow, FlowError
+from switchboard.storage.writing import Writing
 from switchboard.workers.own_requests import Requester
 from switchboard.workers.run import run_actor
+from switchboard.workers.trunk_registering import Registering
 
 LOOK_S = 1.0
 """Between two looks at the clock, which others may set."""
@@ -29,43 +25,78 @@ LOOK_S = 1.0
 class TrunksService(Actor):
     """Owns the registrations with providers; each is on the disk before it is acted upon.
 
-    Casts: request.wanted to routers -> request.answered. Questions: trunks.list; trunks.try: register one of them now.
+    Casts: request.wanted to routers -> request.answered. connection.closed and stream.restarted from edge-streams:
+    registers again; connection.silent to them. Questions: trunks.list; trunks.try: register one of them now.
     """
 
     name = "trunks"
 
     def __init__(self, settings: Settings, context: BusContext, instance: int) -> None:  # noqa: ARG002
         self._clock = clock_of(settings)
-        self._requester = Requester(
-            context, endpoints_of(settings), self.name, settings.routers, 64 * settings.t1_s
-        )
-        self.outboxes = self._requester.outboxes
+        endpoints = endpoints_of(settings)
+        self._requester = Requester(context, endpoints, self.name, settings.routers, 64 * settings.t1_s)
+        self._silent = [
+            Outbox(context, endpoints.inbox("edge-stream", each), "connection.silent")
+            for each in range(edge_streams(settings) if register_over_streams(settings.trunks) else 0)
+        ]
+        self.outboxes = [*self._requester.outboxes, *self._silent]
         key = load_or_make_key(settings.auth_key_path)
         writing = Writing("trunks", "no REGISTER leaves, since its number has to be on the disk first")
         self.writings = [writing]
         self._trunks = {
-            name: _Registering(trunk, settings, key, writing)
+            name: Registering(trunk, settings, key, writing, self._clock.at())
             for name, trunk in settings.make_trunks().items()
         }
         self._bad_casts = 0
         self._next_look = 0.0
 
     def receive(self, subject: str, body: Any, now: float) -> None:
-        """Take what became of REGISTERs."""
+        """Take what became of requests and of connections."""
         match subject, body:
             case "router.restarted", [int(router)]:
-                for trunk in self._asked(self._requester.take_lost(router)):
+                for trunk in self._give_up(self._requester.take_lost(router)):
                     self._register(trunk, now)
-                return
             case "request.answered", _:
-                pass
+                for answer in self._requester.take(body):
+                    self._take(answer, now)
+            case "connection.closed", list(items):
+                self._close(items, now)
+            case "stream.restarted", [int()]:
+                for trunk in self._trunks.values():
+                    trunk.doubt(self._clock.at())
+                self._next_look = now
             case _:
                 self._bad_casts += 1
-                return
-        for answer in self._requester.take(body):
-            for trunk in self._asked([answer.token]):
-                if trunk.take(answer.status, answer.raw, self._clock.at()):
-                    self._register(trunk, now)
+
+    def _take(self, answer: Answer, now: float) -> None:
+        at = self._clock.at()
+        for trunk in self._asked([answer.token]):
+            if trunk.take(answer, at):
+                self._register(trunk, now)
+        for trunk in self._trunks.values():
+            if silent := trunk.take_keep_alive(answer.token, bool(answer.raw), at):
+                for outbox in self._silent:
+                    outbox.put([silent])
+        self._next_look = now
+
+    def _close(self, items: list[Any], now: float) -> None:
+        for item in items:
+            try:
+                (packed,) = item
+                flow = Flow.unpack(packed)
+            except (FlowError, TypeError, ValueError):
+                self._bad_casts += 1
+                continue
+            for trunk in self._trunks.values():
+                trunk.close(flow, self._clock.at())
+        self._next_look = now
+
+    def _give_up(self, tokens: list[bytes]) -> list[Registering]:
+        """Return whose REGISTERs are among requests of which nobody will tell; keep-alives are sent again in time."""
+        for trunk in self._trunks.values():
+            for token in tokens:
+                trunk.take_keep_alive(token, True, self._clock.at())
+        return self._asked(tokens)
 
     def answer(self, question: str, body: Any) -> Any:
         """trunks.list: how each is registered; trunks.try: let it try now, False if there is none of this name."""
@@ -78,7 +109,7 @@ class TrunksService(Actor):
             return trunk is not None
         raise LookupError(question)
 
-    def _asked(self, tokens: list[bytes]) -> "list[_Registering]":
+    def _asked(self, tokens: list[bytes]) -> list[Registering]:
         """The trunks whose last REGISTER has one of these tokens: an earlier one's answer says nothing of it."""
         return [each for each in self._trunks.values() if each.token in tokens]
 
@@ -91,12 +122,17 @@ class TrunksService(Actor):
         """Register those whose time has come."""
         self._clock.look()
         at = self._clock.at()
-        for trunk in self._asked(self._requester.take_unheard(now)):
+        for trunk in self._give_up(self._requester.take_unheard(now)):
             trunk.miss(at)
         for trunk in self._trunks.values():
             if trunk.is_due(at):
                 self._register(trunk, now)
-        waits = [each.next_at - at for each in self._trunks.values() if each.next_at is not None]
+            alive_at = trunk.alive_at(at)
+            if alive_at is not None and alive_at <= at:
+                token, raw, flow = trunk.keep_alive(at)
+                self._requester.ask(token, raw, now, flow=flow)
+        dues = [due for each in self._trunks.values() for due in (each.next_at, each.alive_at(at))]
+        waits = [due - at for due in dues if due is not None]
         self._next_look = now + max(0.0, min([LOOK_S, *waits]))
 
     def notes(self) -> list[str]:
@@ -112,141 +148,16 @@ class TrunksService(Actor):
             "trunks_registered": sum(each.is_registered(at) for each in trunks),
             "trunk_registers": sum(each.sent for each in trunks),
             "trunk_refusals": sum(each.refusals for each in trunks),
+            "trunk_losses": sum(each.losses for each in trunks),
             "bad_items": self._bad_casts,
             **self._requester.stats(),
         }
 
-    def _register(self, trunk: "_Registering", now: float) -> None:
+    def _register(self, trunk: Registering, now: float) -> None:
         raw = trunk.request(self._clock.at())
         if raw:
             self._requester.ask(trunk.token, raw, now)
         self._next_look = now
-
-
-class _Registering:
-    """One trunk: its registration, its file, and its password."""
-
-    def __init__(self, trunk: Trunk, settings: Settings, key: bytes, writing: Writing) -> None:
-        chosen: TrunkSettings = settings.trunks[trunk.name]
-        self.name = trunk.name
-        self.registers = chosen.register_
-        self.sent = self.refusals = 0
-        self._trunk = trunk
-        self._file = StateFile(settings.trunks_path / f"{trunk.name}.json")
-        self._password_path = password_path(settings.trunks_path, trunk.name, chosen)
-        token = token_of(key, trunk.name)
-        account = Account(
-            trunk.name, trunk.uri, trunk.domain, trunk.user, trunk.auth_user, token, chosen.expires_s
-        )
-        self._registration = Registration(account, self._file.read(), random.random)
-        self._writing = writing
-        if self._file.was_damaged:
-            structlog.get_logger().warning(
-                "the trunk's file was damaged, it registers anew", trunk=trunk.name
-            )
-
-    @property
-    def token(self) -> bytes:
-        """By which the answer to its last REGISTER is known."""
-        return f"{self.name} {self._registration.saved.cseq}".encode()
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether a REGISTER is under way."""
-        return self._registration.saved.is_waiting
-
-    @property
-    def next_at(self) -> float | None:
-        """When the next REGISTER is due (epoch s); None while one is under way, or if there are none."""
-        return None if self.is_waiting or not self.registers else self._registration.saved.next_at
-
-    def is_due(self, at: float) -> bool:
-        """Whether it is."""
-        return self.next_at is not None and self.next_at <= at
-
-    def is_registered(self, at: float) -> bool:
-        """Whether the provider leads calls here."""
-        return self._registration.is_registered(at)
-
-    def request(self, at: float) -> bytes:
-        """The next REGISTER; b"" if it may not leave."""
-        saved = self._registration.saved
-        raw = self._registration.request(at, self._password(), secrets.token_hex(8))
-        try:
-            self._file.write(saved)
-        except NotWritten as error:
-            self._writing.failed(error_number(error.__cause__ or error), str(error))
-            saved.is_waiting = False
-            saved.next_at = at + RETRY_S
-            return b""
-        self._writing.worked()
-        self.sent += 1
-        return raw
-
-    def take(self, status: int, raw: bytes, at: float) -> bool:
-        """Take its answer; True: the next one is to leave at once."""
-        was, refusal = self.is_registered(at), self._registration.saved.refusal
-        goes_on = self._registration.take(status, raw, at, bool(self._password()))
-        self._keep(at, was, refusal)
-        return goes_on
-
-    def miss(self, at: float) -> None:
-        """Nobody told of its answer."""
-        was, refusal = self.is_registered(at), self._registration.saved.refusal
-        self._registration.miss(at)
-        self._keep(at, was, refusal)
-
-    def note(self, at: float) -> str:
-        """Why it is not registered; "" if it is."""
-        saved = self._registration.saved
-        if not self.registers or (self.is_registered(at) and not saved.refusal):
-            return ""
-        state = "is registered, but the last try failed" if self.is_registered(at) else "is not registered"
-        return f"trunk {self.name} {state}: {saved.refusal or 'no answer yet'}; {self._next(at)}"
-
-    def told(self, at: float) -> dict[str, object]:
-        """What people are to know of it; without its password."""
-        saved = self._registration.saved
-        return {
-            "name": self.name,
-            "registrar": self._trunk.uri,
-            "user": self._trunk.user,
-            "registers": self.registers,
-            "registered_s": max(0.0, saved.until_at - at),
-            "next_s": None if self.next_at is None else max(0.0, self.next_at - at),
-            "is_waiting": self.is_waiting,
-            "refusal": saved.refusal,
-            "refused_s": at - saved.refused_at if saved.refused_at else None,
-            "has_password": bool(self._password()),
-            "numbers": dict(self._trunk.numbers),
-        }
-
-    def _next(self, at: float) -> str:
-        return (
-            "it is tried now" if self.next_at is None else f"next try in {max(0.0, self.next_at - at):.0f} s"
-        )
-
-    def _password(self) -> str:
-        try:
-            return read_password(self._password_path, self.name)
-        except PasswordError as error:
-            self._registration.saved.refusal = str(error)
-            return ""
-
-    def _keep(self, at: float, was_registered: bool, refusal: str) -> None:
-        """What is lost here is found out again by the next REGISTER: so a full disk ends nothing."""
-        saved = self._registration.saved
-        try:
-            self._file.write(saved)
-            self._writing.worked()
-        except NotWritten as error:
-            self._writing.failed(error_number(error.__cause__ or error), str(error))
-        log = structlog.get_logger()
-        if saved.refusal and saved.refusal != refusal:
-            self.refusals += 1
-            log.warning("trunk: the provider refuses", trunk=self.name, why=saved.refusal)
-        elif not was_registered and self.is_registered(at):
-            log.info("trunk registered", trunk=self.name, seconds=round(saved.until_at - at))
 
 
 run = partial(run_actor, TrunksService)

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psutil
 from system.harness import free_port
 from system.tools import require_tools
 
@@ -17,7 +18,7 @@ debug=2
 log_stderror=yes
 fork=yes
 children=2
-disable_tcp=yes
+disable_tcp={no_tcp}
 mpath="/usr/lib/x86_64-linux-gnu/kamailio/modules"
 loadmodule "tm.so"
 loadmodule "sl.so"
@@ -28,6 +29,9 @@ loadmodule "siputils.so"
 loadmodule "usrloc.so"
 loadmodule "registrar.so"
 loadmodule "auth.so"
+loadmodule "nathelper.so"
+modparam("registrar", "received_avp", "$avp(RECEIVED)")
+modparam("nathelper", "received_avp", "$avp(RECEIVED)")
 modparam("usrloc", "db_mode", 0)
 modparam("registrar", "min_expires", {least})
 modparam("registrar", "max_expires", {most})
@@ -47,6 +51,10 @@ request_route {{
             www_challenge("{realm}", "1");
             exit;
         }}
+        if ("{no_tcp}" == "no") {{
+            fix_nated_register();
+            set_forward_no_connect();
+        }}
         save("location");
         exit;
     }}
@@ -65,6 +73,7 @@ request_route {{
             sl_send_reply("404", "No Such Subscriber");
             exit;
         }}
+        if ("{no_tcp}" == "no") set_forward_no_connect();
         t_relay();
         exit;
     }}
@@ -88,7 +97,8 @@ class Provider:
     a number is of somebody who has registered; None: many phones at `host`, and a number is `OUTSIDE` and the port of
     one. `enter`: makes its command one for another network.
 
-    `least_s`, `most_s`: of a registration. `nonce_s`: how long a nonce lasts.
+    `least_s`, `most_s`: of a registration. `nonce_s`: how long a nonce lasts. `streams`: it is reached over TCP, too,
+    and calls who has registered over that connection only.
     """
 
     def __init__(
@@ -102,6 +112,7 @@ class Provider:
         nonce_s: int = 300,
         algorithm: str = "",
         busy: bool = False,
+        streams: bool = False,
         port: int = 0,
         enter: Callable[..., list[str]] | None = None,
     ) -> None:
@@ -117,7 +128,9 @@ class Provider:
             "algorithm": algorithm,
             "realm": REALM,
             "password": PASSWORD,
+            "no_tcp": "no" if streams else "yes",
         }
+        self._listeners = [f"udp:{self.place}", *([f"tcp:{self.place}"] if streams else [])]
         self._busy = busy
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -142,8 +155,8 @@ class Provider:
         configuration = self._directory / f"provider-{self.port}.cfg"
         configuration.write_text(CONFIGURATION.format(**self._words, busy="yes" if busy else "no"))
         command = [
-            "kamailio", "-f", str(configuration), "-DD", "-E", "-m", "32", "-M", "4", "-l", f"udp:{self.place}",
-            "-Y", str(self._directory),
+            "kamailio", "-f", str(configuration), "-DD", "-E", "-m", "32", "-M", "4",
+            *(word for each in self._listeners for word in ("-l", each)), "-Y", str(self._directory),
         ]  # fmt: skip
         with self._log_path.open("ab") as output:
             self._process = subprocess.Popen(self._enter(*command), stdout=output, stderr=output)
@@ -158,6 +171,15 @@ class Provider:
                 self._process.kill()
                 self._process.wait()
             self._process = None
+
+    def crash(self) -> None:
+        """SIGKILL all of it."""
+        assert self._process is not None
+        whole = psutil.Process(self._process.pid)
+        for process in (whole, *whole.children(recursive=True)):
+            process.kill()
+        self._process.wait()
+        self._process = None
 
     def restart(self, busy: bool = False) -> None:
         """A new process, which knows of nobody."""

@@ -6,7 +6,16 @@ import pytest
 
 from switchboard.auth.digest import SHA256, Credentials, challenge, make_ha1
 from switchboard.sip.message import Message, parse_message
-from switchboard.trunks.registration import LATE_S, LONGEST_S, REFUSED_S, Account, Registration, Saved
+from switchboard.trunks.registration import (
+    ENDED,
+    LATE_S,
+    LONGEST_S,
+    REFUSED_S,
+    STABLE_S,
+    Account,
+    Registration,
+    Saved,
+)
 
 ACCOUNT = Account("p", "sip:10.9.0.1;transport=tcp", "voip.example", "481", "login", "trunk-1", 3600)
 PASSWORD = "secret"
@@ -280,3 +289,48 @@ def test_a_phrase_that_is_no_text_is_shown_nevertheless() -> None:
     assert not answer(registration, 403, reason="F\udcfcr Sie gesperrt" + "!" * 1000)
     assert registration.saved.refusal.startswith("403 F\ufffdr Sie gesperrt!")
     assert len(registration.saved.refusal) < 200
+
+
+FLOW = b"flow"
+OK = (
+    b"SIP/2.0 200 OK\r\nVia: SIP/2.0/TCP h;branch=z9hG4bK1\r\nFrom: <sip:481@voip.example>;tag=tag-1\r\n"
+    b"To: <sip:481@voip.example>;tag=x\r\nCall-ID: call-1\r\nCSeq: 1 REGISTER\r\nExpires: 3600\r\n\r\n"
+)
+
+
+def registered_at(registration: Registration, at: float) -> None:
+    request(registration, at)
+    assert not registration.take(200, OK, at, flow=FLOW)
+
+
+def test_it_tries_again_at_once_when_a_flow_ends_and_later_if_flows_do_not_last() -> None:
+    registration, at = begin(), 0.0
+    pauses = []
+    for lasted_s in (STABLE_S, *[5.0] * 10, STABLE_S):
+        registered_at(registration, at)
+        assert registration.saved.flow == FLOW.hex()
+        at += lasted_s
+        assert registration.lose(at, ENDED)
+        assert not registration.lose(at, ENDED)
+        assert registration.saved.refusal == ENDED
+        pauses.append(registration.saved.next_at - at)
+        at = registration.saved.next_at
+    assert pauses[:4] == [0.5, 0.5, 1.0, 2.0]
+    assert pauses[10:] == [LATE_S / 2, 0.5]
+
+
+def test_a_flow_that_may_have_ended_is_looked_after_once() -> None:
+    registration = begin()
+    registration.doubt(0.0)
+    assert registration.saved.next_at == 0.0
+    registered_at(registration, 0.0)
+    registration.doubt(10.0)
+    assert registration.saved.next_at == 10.5
+    assert (registration.saved.refusal, registration.saved.losses) == ("", 0)
+
+
+def test_while_a_request_is_under_way_no_flow_is_lost() -> None:
+    registration = begin()
+    registered_at(registration, 0.0)
+    request(registration, 1.0)
+    assert not registration.lose(2.0, ENDED)

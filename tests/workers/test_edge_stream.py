@@ -657,3 +657,56 @@ def test_both_registrars_hear_of_a_connection_that_ends(shared: Edge) -> None:
     inboxes = [shared.inboxes[name] for name in ("registrar.0", "registrar.1")]
     shared.serve_until(lambda: all(each.poll(0) for each in inboxes))
     assert [next_frame(each) for each in inboxes] == 2 * [("connection.closed", [[flow]])]
+
+
+@pytest.fixture(params=["compiled", "reference"])
+def with_trunk(request: pytest.FixtureRequest) -> Iterator[Edge]:
+    """Of a switchboard that registers with a provider over TCP."""
+    with tempfile.TemporaryDirectory(prefix="sb") as directory:
+        trunk = {"registrar": "127.0.0.1", "user": "481", "transport": "tcp"}
+        edge = Edge(
+            Path(directory),
+            is_compiled=request.param == "compiled",
+            transports="udp,tcp",
+            trunks={"p": trunk},
+        )
+        yield edge
+        edge.close()
+
+
+def test_the_trunks_worker_hears_of_what_ends_and_of_each_start(
+    with_trunk: Edge, listener: socket.socket
+) -> None:
+    """Also what came while it was away."""
+    edge, there = with_trunk, Flow(TCP, "127.0.0.1", *listener.getsockname())
+    edge.send(there.pack(), request("REGISTER"))
+    edge.serve_until(lambda: edge.service.stats()["messages.out"] == 1)
+    listener.accept()[0].close()
+    with bind_inbox(edge.context, edge.endpoints.inbox("trunks", 0)) as inbox:
+        told: dict[str, Any] = {}
+
+        def look() -> bool:
+            while inbox.poll(0):
+                subject, body = next_frame(inbox)
+                told[subject] = body
+            return len(told) == 2
+
+        edge.serve_until(look)
+    assert told.pop("stream.restarted") == [0]
+    (((packed,),),) = told.values()
+    assert Flow.unpack(packed).is_same_way(there)
+
+
+def test_a_connection_over_which_nobody_answers_ends(edge: Edge, listener: socket.socket) -> None:
+    there = Flow(TCP, "", *listener.getsockname())
+    edge.send(there.pack(), request("REGISTER"))
+    edge.serve_until(lambda: edge.service.stats()["messages.out"] == 1)
+    with listener.accept()[0] as made:
+        others = there._replace(port=1).pack()
+        edge.service.receive("connection.silent", [[others], [b"no flow"], []], time.monotonic())
+        assert edge.service._streams.count == 1
+        edge.service.receive("connection.silent", [[there.pack()]], time.monotonic())
+        edge.got(made, len(request("REGISTER")))
+        assert made.recv(1) == b""
+    assert edge.ended() == {"does_not_answer": 1}
+    assert edge.service.stats()["bad_items"] == 2
