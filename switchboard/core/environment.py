@@ -113,9 +113,16 @@ class Environment:
         flow = self._flow_to(hop, target.local, plan.hop.transport)
         return flow or self._flow_to(plan.fallback, target.local, UDP)
 
-    def flow_to(self, plan: Plan, hop: NextHop) -> Flow | None:
-        """Return how what is planned leaves to one of the places where its name leads; None if it cannot."""
-        return self._flow_to((hop.host, hop.port), plan.target.local, hop.transport)
+    def next_flow(self, plan: Plan, hops: list[NextHop]) -> Flow | None:
+        """Return how what is planned leaves to the first of `hops`, where its name leads, that can be sent to.
+
+        Takes off `hops` what it has looked at. If none is left: where else the request may go; None if nowhere.
+        """
+        while hops:
+            hop = hops.pop(0)
+            if flow := self._flow_to((hop.host, hop.port), plan.target.local, hop.transport):
+                return flow
+        return self.flow_for(plan, None)
 
     def flow_after(self, plan: Plan, tried: Flow | None) -> Flow | None:
         """Return how else what is planned may leave, as nobody got it over `tried`; None if there is no other way."""
@@ -163,8 +170,7 @@ class Environment:
         hops: Sequence[NextHop],
         effects: ProxyEffects,
     ) -> None:
-        ways = (self.flow_to(plan, hop) for hop in self.next_hops.in_order(hops, effects.now))
-        then(next((flow for flow in ways if flow), None) or self.flow_for(plan, None), effects)
+        then(self.next_flow(plan, self.next_hops.in_order(hops, effects.now)), effects)
 
     def ask(self, question: Question, then: OnResolved, effects: ProxyEffects) -> None:
         """Call `then` with the hops for a look-up, which is no `literal_hop`, when the answer is here."""

@@ -176,10 +176,7 @@ class Forks:
 
     def _send_on(self, branch: Branch, effects: ProxyEffects) -> None:
         """Send the request to the next of its hops, or where else it may go if there is none."""
-        flow = None
-        while flow is None and branch.hops:
-            flow = self._env.flow_to(branch.plan, branch.hops.pop(0))
-        self._send(branch, flow or self._env.flow_for(branch.plan, None), effects)
+        self._send(branch, self._env.next_flow(branch.plan, branch.hops), effects)
 
     def _send(self, branch: Branch, flow: Flow | None, effects: ProxyEffects) -> None:
         if flow is None:

@@ -239,10 +239,7 @@ class _Sending(OwnRequest):
             self._send_on(effects)
 
     def _send_on(self, effects: ProxyEffects) -> None:
-        flow = None
-        while flow is None and self._hops:
-            flow = self._env.flow_to(self._plan, self._hops.pop(0))
-        self._send(flow or self._env.flow_for(self._plan, None), effects)
+        self._send(self._env.next_flow(self._plan, self._hops), effects)
 
     def _send(self, flow: Flow | None, effects: ProxyEffects) -> None:
         env = self._env

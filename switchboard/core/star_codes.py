@@ -53,9 +53,7 @@ class StarCodes:
         changes = self.read(dialled)
         if changes is None:
             return
-        user, caller = routing.user, incoming.caller
-        if not user and caller and policy.locations.registered_from(caller, incoming.source.host, at):
-            user = caller
+        user = policy.sender_of(incoming, routing, at)
         if not user:
             raise Refusal(403, "Star Codes Are For Known Users")
         raise StarDial(user, changes)

@@ -287,11 +287,8 @@ class TargetPolicy:
         self, dial_plan: DialPlan, dialled: str, incoming: IncomingRequest, routing: Routing, at: float
     ) -> Lead:
         """Where the dial plan leads the caller; `Refusal` if nowhere."""
-        caller, host = incoming.caller, incoming.source.host
-        who = routing.user
-        if not who and caller and self.locations.registered_from(caller, host, at):
-            who = caller
-        lead = dial_plan.find(dialled, who, partial(self.has_user, at=at))
+        sender = self.sender_of(incoming, routing, at)
+        lead = dial_plan.find(dialled, sender, partial(self.has_user, at=at))
         if lead.status:
             raise Refusal(lead.status, f"Dial Plan: {lead.rule}")
         return lead
@@ -350,10 +347,18 @@ class TargetPolicy:
         routing.may_relay = True
 
     def _may_relay(self, incoming: IncomingRequest, at: float) -> bool:
-        caller, host = incoming.caller, incoming.source.host
-        if self.open_relay or host in self.trusted:
+        if self.open_relay or incoming.source.host in self.trusted:
             return True
-        return bool(caller) and self.locations.registered_from(caller, host, at)
+        return bool(self._registered_sender(incoming, at))
+
+    def sender_of(self, incoming: IncomingRequest, routing: Routing, at: float) -> str:
+        """Return the user of ours who sends: who has proved it, or is registered there; "" for nobody."""
+        return routing.user or self._registered_sender(incoming, at)
+
+    def _registered_sender(self, incoming: IncomingRequest, at: float) -> str:
+        """The user in From, if that is registered from the host that the request comes from; "" otherwise."""
+        caller = incoming.caller
+        return caller if caller and self.locations.registered_from(caller, incoming.source.host, at) else ""
 
     def _leads_to_a_phone(self, routing: Routing, at: float) -> bool:
         """Whether it goes to a registered contact: whoever was admitted may call its user, too."""
