@@ -6,15 +6,19 @@ from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from switchboard.core.call_rules import check_destination
 from switchboard.core.dial_plan import DialPlan, Rule, number_of, numbers_of, pattern_of
 from switchboard.core.e164 import normal_form, same
+from switchboard.core.place import transport_of
 from switchboard.core.trunks import PARAM, Trunk
 from switchboard.settings.trunks import SCHEME, check_name
 from switchboard.sip.errors import ParseError
+from switchboard.sip.flow import NAMES, TCP, TLS, UDP
 from switchboard.sip.uri import parse_uri
 
 _REFUSED: Final = re.compile(r"refuse(?::([4-6][0-9][0-9]))?")
 MOST_GATEWAYS: Final = 8
+_DIALLED: Final = (UDP, TCP, TLS)
 _FROZEN: Final = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -28,7 +32,8 @@ def _check_gateway(text: str) -> str:
         raise ValueError(
             f"{text!r} is no gateway: sip:HOST, sip:HOST:PORT, sip:HOST;transport=tcp"
         ) from error
-    if uri.user is not None or not uri.has_host or uri.headers or uri.param(PARAM) is not None:
+    is_reached = uri.has_host and uri.port != 0 and transport_of(uri) in _DIALLED
+    if uri.user is not None or not is_reached or uri.headers or uri.param(PARAM) is not None:
         raise ValueError(
             f"{text!r} is no gateway: trunk:NAME, or sip:HOST, with a port or ;transport= if need be"
         )
@@ -44,8 +49,11 @@ def _check_gateways(texts: tuple[str, ...]) -> tuple[str, ...]:
 def _check_end(texts: tuple[str, ...]) -> tuple[str, ...]:
     """Where a rule leads: gateways, `user:NAME`, `refuse` or `refuse:403`."""
     text = texts[0] if len(texts) == 1 else ""
-    is_other = bool(_REFUSED.fullmatch(text)) or (text.startswith("user:") and text != "user:")
-    return texts if is_other else _check_gateways(texts)
+    user = text.removeprefix("user:")
+    if user != text and user:
+        check_destination(user)
+        return texts
+    return texts if _REFUSED.fullmatch(text) else _check_gateways(texts)
 
 
 def _listed(value: object) -> object:
@@ -115,6 +123,13 @@ class DialPlanSettings(BaseModel):
     def leads(self) -> bool:
         """Whether it leads anybody anywhere."""
         return bool(self.rules or self.emergency)
+
+    @property
+    def transports(self) -> dict[str, str]:
+        """The transports that gateways need, as `udp`, and the last gateway that needs each."""
+        listed = [*(self.emergency_to or ()), *(text for rule in self.rules for text in rule.rule().uris)]
+        gateways = [text for text in listed if not text.startswith(SCHEME)]
+        return {NAMES[transport_of(parse_uri(text))].lower(): text for text in gateways}
 
     @property
     def normal(self) -> Callable[[str], str]:

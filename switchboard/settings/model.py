@@ -79,6 +79,10 @@ __all__ = ["Settings", "SettingsError", "UserSettings", "allowed_values", "load_
 MAX_ROUTERS = 64
 MAX_REGISTRARS = 16
 DEFAULT_EXPIRES = 3600
+DAY_S = 86_400
+YEAR_S = 365 * DAY_S
+MOST = 1_000_000
+"""Of what a switchboard counts: more is a slip of the finger, and no number of compiled code, or of SQLite."""
 
 
 def _default_routers(data: Mapping[str, Any]) -> int:
@@ -184,8 +188,12 @@ class Settings(BaseSettings):
         (), "origins of web pages, as https://example.com, besides our own; * for all; or a list in the file"
     )
     edge_streams: int = _setting(1, "a number of workers from 1 to 16", ge=1, le=16)
-    max_connections: int = _setting(20_000, "connections of all transports, at least 10", ge=10)
-    max_connections_a_source: int = _setting(500, "connections of one source, at least 1", ge=1)
+    max_connections: int = _setting(
+        20_000, "connections of all transports, from 10 to 1000000", ge=10, le=MOST
+    )
+    max_connections_a_source: int = _setting(
+        500, "connections of one source, from 1 to 1000000", ge=1, le=MOST
+    )
     domains: Domains = _setting((), "host names; in the environment comma-separated, in the file a list")
     data_dir: Directory = _setting(Path("data"), "a directory that the switchboard may write to")
     language: str = _setting("en", "a catalogue of phrases: en, sk, cs, de, hu, pl, uk or one of your own")
@@ -203,7 +211,10 @@ class Settings(BaseSettings):
         False, "true (calls that ring outlive the host of their router; needs hosts) or false"
     )
     router_standby_after_s: float = _setting(
-        3.0, "seconds without a sign of a router after which another one takes over, at least 1", ge=1
+        3.0,
+        "seconds from 1 to 86400 without a sign of a router after which another one takes over",
+        ge=1,
+        le=DAY_S,
     )
     min_expires: int = _setting(60, "whole seconds, from 0 to max_expires", ge=0)
     max_expires: int = _setting(7200, "whole seconds, from min_expires to 4294967295", ge=1, lt=2**32)
@@ -221,7 +232,7 @@ class Settings(BaseSettings):
         ge=0,
         le=10,
     )
-    max_contacts: int = _setting(20, "contacts that one user may register, at least 1", ge=1)
+    max_contacts: int = _setting(20, "contacts that one user may register, from 1 to 10000", ge=1, le=10_000)
     phrases_dir: OptionalDirectory = _setting(None, "a directory with catalogues of your own; empty: none")
     ascii_phrases: bool = _setting(False, "true (phrases in plain ASCII, for old phones) or false")
     users: UserTables = _setting(
@@ -293,21 +304,32 @@ class Settings(BaseSettings):
     )
     recurse: bool = _setting(True, "true (call the contact that a callee redirects to) or false")
     max_call_s: float = _setting(
-        43200.0, "seconds above 0; a call unseen for this time counts as ended", gt=0
+        43200.0,
+        "seconds above 0, at most a year; a call unseen for this time counts as ended",
+        gt=0,
+        le=YEAR_S,
     )
     journal: JournalPlace = _setting(
         "file", "file (cdr.jsonl in data_dir alone), or a URL: postgresql://HOST/DB, too (docs/JOURNAL.md)"
     )
-    t1_s: float = _setting(0.5, "seconds above 0 (T1 of RFC 3261)", gt=0)
-    t2_s: float = _setting(4.0, "seconds above 0 (T2 of RFC 3261)", gt=0)
-    t4_s: float = _setting(5.0, "seconds above 0 (T4 of RFC 3261)", gt=0)
-    timer_c_s: float = _setting(185.0, "seconds above 0 (Timer C; RFC 3261 wants more than 180)", gt=0)
+    t1_s: float = _setting(0.5, "seconds above 0, at most 3600 (T1 of RFC 3261)", gt=0, le=3600)
+    t2_s: float = _setting(4.0, "seconds above 0, at most 3600 (T2 of RFC 3261)", gt=0, le=3600)
+    t4_s: float = _setting(5.0, "seconds above 0, at most 3600 (T4 of RFC 3261)", gt=0, le=3600)
+    timer_c_s: float = _setting(
+        185.0, "seconds above 0, at most 86400 (Timer C; RFC 3261 wants more than 180)", gt=0, le=DAY_S
+    )
     access: AccessSettings = _setting(
         AccessSettings(), "a table [access] with allow, deny, answer, methods; in the environment JSON"
     )
-    rate_limit: float = _setting(400.0, "datagrams a second from one source, or 0 for no limit", ge=0)
-    rate_burst: float = _setting(2000.0, "datagrams that one source may send at once", ge=0)
-    rate_ignored_s: float = _setting(10.0, "seconds above 0 that a flooder is ignored", gt=0)
+    rate_limit: float = _setting(
+        400.0, "datagrams a second from one source, up to 1000000, or 0 for no limit", ge=0, le=MOST
+    )
+    rate_burst: float = _setting(
+        2000.0, "datagrams that one source may send at once, up to 1000000", ge=0, le=MOST
+    )
+    rate_ignored_s: float = _setting(
+        10.0, "seconds above 0, at most 86400, that a flooder is ignored", gt=0, le=DAY_S
+    )
     rate_exempt: Networks = _setting(
         LOOPBACK, "networks; in the environment comma-separated, in the file a list"
     )
@@ -317,14 +339,22 @@ class Settings(BaseSettings):
         max_length=100,
     )
     qualify_s: float = _setting(
-        0.0, "seconds between two OPTIONS to each registered phone, at least 1, or 0 for none", ge=0
+        0.0,
+        "seconds between two OPTIONS to each registered phone, from 1 to 86400, or 0 for none",
+        ge=0,
+        le=DAY_S,
     )
     max_message_bytes: int = _setting(16384, "bytes from 1500 to 65535", ge=1500, le=65535)
     max_header_fields: int = _setting(200, "header fields of a message, from 20 to 16000", ge=20, le=16000)
-    max_forks: int = _setting(50, "targets that one request is sent to, at least 1", ge=1)
-    max_transactions: int = _setting(200_000, "transactions of one router, at least 100", ge=100)
+    max_forks: int = _setting(50, "targets that one request is sent to, from 1 to 10000", ge=1, le=10_000)
+    max_transactions: int = _setting(
+        200_000, "transactions of one router, from 100 to 100000000", ge=100, le=100 * MOST
+    )
     max_source_transactions: int = _setting(
-        5000, "transactions that one source begins in half a minute, at least 10", ge=10
+        5000,
+        "transactions that one source begins in half a minute, from 10 to 100000000",
+        ge=10,
+        le=100 * MOST,
     )
     receive_buffer_bytes: int = _setting(4 << 20, "bytes from 4096 to 1073741823", ge=4096, lt=2**30)
     tick_s: float = _setting(
@@ -335,7 +365,7 @@ class Settings(BaseSettings):
     )
     pins: Pins = _setting((), "WORKER=PROCESSOR or WORKER.INSTANCE=PROCESSOR, as edge-rx=0, router.1=3")
     spares: bool = _setting(True, "true (keep a standby process behind each worker) or false")
-    hung_after_s: float = _setting(10.0, "seconds above 0, or 0 for never", ge=0)
+    hung_after_s: float = _setting(10.0, "seconds above 0, at most 86400, or 0 for never", ge=0, le=DAY_S)
     console: ConsoleAddress = _setting(
         "127.0.0.1:8080", "ADDRESS:PORT where browsers reach the console, [ADDRESS]:PORT for IPv6, or off"
     )
@@ -354,11 +384,18 @@ class Settings(BaseSettings):
         "on (nothing without TLS), or off",
     )
     history: bool = _setting(True, "true (keep the messages of past calls) or false")
-    history_calls: int = _setting(5000, "calls and registrations that are kept, at least 1", ge=1)
-    history_hours: float = _setting(24.0, "hours above 0 that messages are kept", gt=0)
-    history_mb: int = _setting(200, "megabytes of messages that are kept, at least 1", ge=1)
+    history_calls: int = _setting(
+        5000, "calls and registrations that are kept, from 1 to 100000000", ge=1, le=100 * MOST
+    )
+    history_hours: float = _setting(
+        24.0, "hours above 0, at most ten years, that messages are kept", gt=0, le=87_600
+    )
+    history_mb: int = _setting(200, "megabytes of messages that are kept, from 1 to 1000000", ge=1, le=MOST)
     history_rate: int = _setting(
-        1000, "messages a second that are kept, at least 1; beyond that whole calls are left out", ge=1
+        1000,
+        "messages a second that are kept, from 1 to 1000000; beyond that whole calls are left out",
+        ge=1,
+        le=MOST,
     )
     history_hops: bool = _setting(False, "true (keep also the messages between workers) or false")
     hep: Collector = _setting("", "HOST:PORT of a HEP3 collector such as Homer; empty: none")
@@ -415,6 +452,13 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _check_numbers_of_users(self) -> "Settings":
         self.make_dial_plan()
+        return self
+
+    @model_validator(mode="after")
+    def _check_gateways(self) -> "Settings":
+        for transport, gateway in self.dialplan.transports.items():
+            if transport not in self.ports:
+                raise ValueError(f"dialplan: {gateway} needs the transport {transport}, which is not on")
         return self
 
     @model_validator(mode="after")

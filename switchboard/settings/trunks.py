@@ -7,14 +7,14 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from switchboard.core.call_rules import plain
+from switchboard.core.call_rules import check_destination, plain
 from switchboard.core.dial_plan import number_of
 from switchboard.core.domains import parse_networks
 from switchboard.core.e164 import same
 from switchboard.core.trunks import ANY_NUMBER, Trunk
 from switchboard.settings.types import Domain, Network, OptionalFile
 from switchboard.sip.errors import ParseError
-from switchboard.sip.uri import SipUri, parse_uri
+from switchboard.sip.uri import SipUri, is_sip, parse_uri
 from switchboard.storage.secret import exposure
 
 NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
@@ -39,7 +39,7 @@ def _check_registrar(text: str) -> str:
         uri = parse_uri(full)
     except ParseError:
         uri = None
-    if uri is None or uri.user is not None or not uri.has_host or uri.headers or uri.params:
+    if uri is None or uri.user is not None or not uri.has_host or uri.port == 0 or uri.headers or uri.params:
         raise ValueError(f"{text!r} is no registrar: HOST, or HOST:PORT")
     return full
 
@@ -64,8 +64,9 @@ def _check_numbers(numbers: dict[str, str]) -> dict[str, str]:
     for number, to in numbers.items():
         if number != ANY_NUMBER and not number_of(number):
             raise ValueError(f"{number!r} is no number; {ANY_NUMBER} stands for all others")
-        if not to:
-            raise ValueError(f"{number} leads to nobody")
+        if not to or is_sip(to):
+            raise ValueError(f"{number} leads to nobody: a user, a number of one, or group:NAME")
+        check_destination(to.removeprefix("user:"))
     return numbers
 
 

@@ -48,7 +48,7 @@ PIN = re.compile(
     r"(edge-rx|edge-tx|edge-stream|registrar|router|translator|journal|history|presence|trunks|console)"
     r"(\.[0-9]+)?=[0-9]+"
 )
-COLLECTOR = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:]+):[0-9]{1,5}")
+COLLECTOR = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:]+):(?P<port>[0-9]{1,5})")
 REALM = re.compile(r"[!#-\[\]-~]([ !#-\[\]-~]{0,98}[!#-\[\]-~])?")
 DOMAIN = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\]")
 
@@ -155,7 +155,8 @@ def _check_journal(text: str) -> str:
 
 
 def _check_collector(text: str) -> str:
-    if text and not COLLECTOR.fullmatch(text):
+    match = COLLECTOR.fullmatch(text)
+    if text and not (match and 0 < int(match["port"]) < 65536):
         raise ValueError(f"{text!r} is not HOST:PORT")
     return text
 
@@ -189,7 +190,7 @@ def _empty_is_none(value: object) -> object:
 
 
 Network = Annotated[str, AfterValidator(check_network)]
-Method = Annotated[str, Field(pattern="[A-Z]+")]
+Method = Annotated[str, Field(pattern="^[A-Z]+$")]
 Address = Annotated[str, AfterValidator(_check_address)]
 PublicAddress = Annotated[str, AfterValidator(_check_public)]
 Domain = Annotated[str, AfterValidator(_check_domain)]

@@ -188,6 +188,9 @@ def test_algorithms_of_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"ACCESS": "everybody"}, "Bad setting access: 'everybody'"),
         ({"ACCESS": '{"denied": []}'}, "Unknown setting access.denied"),
         ({"ACCESS": '{"methods": {"register": {}}}'}, "Bad setting access.methods.register"),
+        ({"ACCESS": '{"methods": {"Invite": {}}}'}, "Bad setting access.methods.Invite"),
+        ({"ACCESS": '{"methods": {"INVITE BYE": {}}}'}, "Bad setting access.methods.INVITE BYE"),
+        ({"HEP": "homer:65536"}, "'homer:65536' is not HOST:PORT"),
         ({"T1_S": "inf"}, "Allowed: seconds above 0"),
         ({"CONFIG": "absent.toml"}, "The settings file absent.toml cannot be read"),
     ],
@@ -197,6 +200,16 @@ def test_bad_environment(monkeypatch: pytest.MonkeyPatch, variables: dict[str, s
     with pytest.raises(SettingsError) as caught:
         load_settings()
     assert expected in str(caught.value)
+
+
+NUMBERS = [name for name, field in Settings.model_fields.items() if field.annotation in (int, float)]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_no_number_is_larger_than_a_worker_can_take(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    set_variables(monkeypatch, {name.upper(): "99999999999999999999"})
+    with pytest.raises(SettingsError, match=f"Bad settings?[ :].*{name}"):
+        load_settings()
 
 
 @pytest.mark.parametrize(
