@@ -6,10 +6,11 @@ from typing import Any
 
 from switchboard.cli.output import fail, say
 from switchboard.cli.registrar import ask_registrar, open_store, told
-from switchboard.registrar.rule_keeper import RULES_A_PAGE, RuleKeeper
+from switchboard.registrar.rule_keeper import RuleKeeper
 from switchboard.settings.model import Settings
 from switchboard.settings.rules import surroundings_of
 from switchboard.settings.users import open_rules, open_users
+from switchboard.storage.records import A_PAGE
 
 _LOOKS = ("rules.of", "rules.group", "rules.list")
 """Questions that change nothing."""
@@ -42,7 +43,7 @@ class RuleBook:
     def all(self, prefix: str = "") -> Iterator[dict[str, Any]]:
         """All rules of users and groups whose names begin so, by name."""
         after = ""
-        while page := self.ask("rules.list", [prefix, after, RULES_A_PAGE]):
+        while page := self.ask("rules.list", [prefix, after, A_PAGE]):
             yield from page
             after = page[-1]["name"]
 

@@ -9,12 +9,9 @@ from switchboard.core.call_rules import GROUP, Group, UserRules, check_name, pla
 from switchboard.registrar.rule_checks import MOST_NAMED, Surroundings, check_group, check_user
 from switchboard.registrar.rule_replica import RuleReplica
 from switchboard.registrar.rule_store import RuleStore, read_body
-from switchboard.storage.records import StoreFollower
-from switchboard.storage.unusable import UnusableFile
+from switchboard.storage.record_store import OwnFollower
+from switchboard.storage.records import A_PAGE
 
-RULES_A_PAGE: Final = 500
-RULES_A_READING: Final = 20_000
-"""Of a store on this host; each reading opens it anew."""
 USER: Final = re.compile(r"[^\x00-\x20\x7f\":\\@<>]{1,64}")
 FIELDS: Final = tuple(field.name for field in fields(UserRules))
 GROUP_FIELDS: Final = tuple(field.name for field in fields(Group) if field.name not in ("name", "members"))
@@ -32,15 +29,7 @@ class RuleKeeper:
         self._store = store
         self._around = around
         self._clock = clock
-        self._follower = StoreFollower(self.rules, lambda after: store.page(after, RULES_A_READING))
-        self.catch_up()
-
-    def catch_up(self) -> None:
-        """Take in what has changed."""
-        try:
-            self._follower.told(*self._store.state())
-        except UnusableFile:  # what is known of the rules stays in force
-            self._store.try_again()
+        self.follower = OwnFollower(self.rules, store)
 
     def answer(self, question: str, body: Any) -> Any:
         """Of a user: rules.of, rules.set (with changes); of a group: rules.group, rules.group.set, rules.group.delete:
@@ -62,7 +51,7 @@ class RuleKeeper:
                 case "rules.naming", str(destination):
                     return self._still_named(destination)
                 case "rules.list", [str(prefix), str(after), int(at_most)]:
-                    return self._list(prefix, after, min(max(0, at_most), RULES_A_PAGE))
+                    return self._list(prefix, after, min(max(0, at_most), A_PAGE))
         except (ValueError, TypeError) as error:
             return {"refused": str(error)}
         raise LookupError(question)
@@ -118,7 +107,7 @@ class RuleKeeper:
 
     def _put(self, name: str, rules: UserRules | Group | None) -> None:
         self._store.put(name, rules, self._clock())
-        self.catch_up()
+        self.follower.catch_up()
 
 
 def _words(check: Callable[[], list[str]]) -> list[str]:

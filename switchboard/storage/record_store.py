@@ -10,7 +10,7 @@ from typing import Any, Final, Generic
 
 from switchboard.storage.database import Schema, file_at, transaction
 from switchboard.storage.mending import Plan, Recognise
-from switchboard.storage.records import NOTHING, Page, R, Was
+from switchboard.storage.records import A_READING, NOTHING, Page, R, Replica, StoreFollower, Was
 from switchboard.storage.restoring import take_restored
 from switchboard.storage.secret import make_private
 from switchboard.storage.unusable import NotWritten, UnusableFile
@@ -282,6 +282,23 @@ class RecordStore(Generic[R]):
     def _write(self, record: R) -> None:
         self._database.execute("UPDATE store SET number = number + 1")
         self._database.execute(self.table.put(), (self.state()[1], *list(record)[1:]))
+
+
+class OwnFollower(Generic[R]):
+    """Keeps a replica as the store is that its own process has, from the beginning on."""
+
+    def __init__(self, replica: Replica[R], store: RecordStore[R]) -> None:
+        self.replica = replica
+        self._store = store
+        self._follower = StoreFollower(replica, lambda after: store.page(after, A_READING))
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Take in what has changed."""
+        try:
+            self._follower.told(*self._store.state())
+        except UnusableFile:  # what is known of it stays in force
+            self._store.try_again()
 
 
 def read_page(table: Table[R], path: Path, after: int, at_most: int) -> Page[R] | None:

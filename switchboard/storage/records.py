@@ -11,6 +11,10 @@ from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from switchboard.storage.unusable import NotWritten, UnusableFile
 
+A_PAGE: Final = 500
+A_READING: Final = 20_000
+"""Records of a store on this host; each reading opens it anew."""
+
 
 class Numbered(Protocol):
     """A record: a tuple of its number, its key, its content, and when it was changed (epoch s)."""

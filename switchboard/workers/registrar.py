@@ -54,10 +54,10 @@ from switchboard.transports.edge_outboxes import edges_of
 from switchboard.transports.sender import TABLES, Sender
 from switchboard.workers.log_lines import BindingLog, FailureLog
 from switchboard.workers.reception import RECEIVED_HEAD, Rest, make_reception, rest_of
+from switchboard.workers.record_register import PAGES_KEPT
 from switchboard.workers.rule_register import RuleRegister
 from switchboard.workers.run import run_actor
 from switchboard.workers.user_register import (
-    PAGES_KEPT,
     FollowedUsers,
     KnownUsers,
     UserRegister,

@@ -21,18 +21,17 @@ from switchboard.registrar import rule_store
 from switchboard.registrar.follower import Follower, PageFollower, StoreFollower
 from switchboard.registrar.following import Following
 from switchboard.registrar.replica import Replica
-from switchboard.registrar.rule_keeper import RULES_A_READING
 from switchboard.registrar.rule_replica import RuleReplica
 from switchboard.registrar.rule_store import RuleStore
 from switchboard.settings.model import Settings
 from switchboard.settings.site import is_here, router_dir, store_of
+from switchboard.storage.records import A_READING
 from switchboard.storage.records import Follower as RecordFollower
-from switchboard.storage.records import PageFollower as RecordPageFollower
-from switchboard.storage.records import StoreFollower as RecordStoreFollower
 from switchboard.storage.writing import Writing
 from switchboard.wal.bindings_copy import BindingsCopy
+from switchboard.workers.record_register import QUESTIONS_KEPT, follow_records
 from switchboard.workers.registrar_hearing import Hearing, take_change
-from switchboard.workers.user_register import QUESTIONS_KEPT, follow_users
+from switchboard.workers.user_register import follow_users
 
 _OF_THE_FIRST = ("users.number", "rules.number")
 
@@ -63,7 +62,7 @@ class RouterFollowing:
         self._order = self._registrars_to_follow()
         self._hearing = Hearing(self._order)
         self._users = self._follow_users(context, authenticator)
-        self._rule_follower = self._follow_rules(context, endpoints)
+        self._rule_follower = self._follow_rules(context)
         self._bindings = self._follow_bindings(context, endpoints)
 
     def start(self, now: float) -> None:
@@ -187,11 +186,11 @@ class RouterFollowing:
         self.outboxes += asked
         return follower
 
-    def _follow_rules(self, context: BusContext, endpoints: Endpoints) -> RecordFollower:
-        if is_here("registrar.0", self._settings):
-            read = partial(rule_store.read_page, self._settings.rules_path, at_most=RULES_A_READING)
-            return RecordStoreFollower(self.rules, read)
-        registrar = Outbox(context, endpoints.inbox("registrar"), "rules.wanted", QUESTIONS_KEPT)
-        self.outboxes.append(registrar)
-        copy = RuleStore(self._directory / "rules.db")
-        return RecordPageFollower(self.rules, copy, lambda after: registrar.put([self._instance, after]))
+    def _follow_rules(self, context: BusContext) -> RecordFollower:
+        read = partial(rule_store.read_page, self._settings.rules_path, at_most=A_READING)
+        copy = partial(RuleStore, self._directory / "rules.db")
+        follower, asked = follow_records(
+            "rules", self.rules, self._settings, context, self._instance, read, copy
+        )
+        self.outboxes += asked
+        return follower

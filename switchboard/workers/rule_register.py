@@ -4,30 +4,23 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import structlog
-
 from switchboard.bus.context import BusContext
 from switchboard.bus.frames import flow_of
-from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Publisher
-from switchboard.registrar.rule_keeper import RULES_A_PAGE, RuleKeeper
+from switchboard.registrar.rule_keeper import RuleKeeper
+from switchboard.registrar.rule_store import RuleRecord
 from switchboard.registrar.star_answers import DIALLED, answer_to, said
 from switchboard.settings.model import Settings
 from switchboard.settings.rules import surroundings_of
-from switchboard.settings.site import endpoints_of, is_here, router_numbers
+from switchboard.settings.site import router_numbers
 from switchboard.settings.users import open_rules
 from switchboard.sip.message import Message
 from switchboard.storage.unusable import NotWritten
-
-PAGES_KEPT = 2
-"""For a router that is away; it asks again."""
+from switchboard.workers.record_register import RecordRegister
 
 
-class RuleRegister:
-    """Owns the store of rules; a change is on disk before who asked hears of it, and in force at once.
-
-    Questions: see `RuleKeeper`. Tells routers the last change's number (rules.number).
-    """
+class RuleRegister(RecordRegister[RuleRecord]):
+    """See `RecordRegister`; only routers follow rules. Questions: see `RuleKeeper`."""
 
     def __init__(
         self,
@@ -36,38 +29,14 @@ class RuleRegister:
         publisher: Publisher,
         is_known: Callable[[str], bool],
     ) -> None:
-        endpoints = endpoints_of(settings)
         self.path = settings.rules_path
-        self._store = open_rules(settings, follows=True)
-        self.writing = self._store.writing
-        self._keeper = RuleKeeper(self._store, surroundings_of(settings, is_known), time.time)
-        self._told_joined = 0
-        self._publisher = publisher
-        self._pages = {
-            number: Outbox(context, endpoints.inbox("router", number), "rules.page", PAGES_KEPT)
-            for number in router_numbers(settings)
-            if not is_here(f"router.{number}", settings)
-        }
+        store = open_rules(settings, follows=True)
+        self._keeper = RuleKeeper(store, surroundings_of(settings, is_known), time.time)
+        routers = {number: ("router", number) for number in router_numbers(settings)}
+        super().__init__("rules", store, self._keeper.follower, settings, context, publisher, routers)
 
     def __len__(self) -> int:
         return len(self._keeper.rules)
-
-    @property
-    def outboxes(self) -> list[Outbox]:
-        return list(self._pages.values())
-
-    @property
-    def fd(self) -> int | None:
-        """Readable when others have changed rules."""
-        return self._store.fd
-
-    def send_page(self, item: Any) -> bool:
-        """Answer a `rules.wanted`; False if it is none."""
-        match item:
-            case [int(router), int(after)] if router in self._pages:
-                self._pages[router].put(self._store.page(after, RULES_A_PAGE).to_wire())
-                return True
-        return False
 
     def answer(self, question: str, body: Any) -> Any:
         """As `RuleKeeper.answer`. NotWritten, LookupError."""
@@ -93,25 +62,3 @@ class RuleRegister:
         """Remove the rules of a user who goes. NotWritten."""
         self._keeper.forget(user)
         self.tell()
-
-    def tell(self) -> None:
-        """Take in what has changed, and tell the routers. To be called every second, and when `fd` is readable."""
-        self._store.go_on()
-        self._store.keep_place()
-        if (joined := self._store.joined) > self._told_joined:
-            structlog.get_logger().info(
-                "rules of rules.db were put into the database", rules=joined - self._told_joined
-            )
-            self._told_joined = joined
-        self._keeper.catch_up()
-        rules = self._keeper.rules
-        self._publisher.send("rules.number", [rules.series, rules.number])
-
-    def try_again(self) -> None:
-        """See whether rules can be written again, if they could not be."""
-        if self.writing.error:
-            self._store.try_again()
-
-    def close(self) -> None:
-        """Let go of the store."""
-        self._store.close()

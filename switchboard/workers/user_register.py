@@ -13,17 +13,18 @@ from switchboard.auth.authenticator import Authenticator, Trusted, Verifier
 from switchboard.auth.failures import Failures
 from switchboard.auth.nonce import Nonces, Replays
 from switchboard.auth.user_store import UserStore, read_page
-from switchboard.auth.users import Entry, Users
+from switchboard.auth.users import Entry, Record, Users
 from switchboard.bus.context import BusContext
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Publisher
 from switchboard.settings.model import Settings
-from switchboard.settings.site import endpoints_of, is_here, router_numbers
+from switchboard.settings.site import router_numbers
 from switchboard.settings.users import open_users
 from switchboard.sip.dispatch import REGISTRAR
-from switchboard.storage.records import Follower, PageFollower, StoreFollower
-from switchboard.storage.unusable import UnusableFile
+from switchboard.storage.record_store import OwnFollower
+from switchboard.storage.records import A_PAGE, A_READING, Follower
 from switchboard.storage.writing import Writing
+from switchboard.workers.record_register import RecordRegister, follow_records
 
 
 def make_authenticator(
@@ -43,27 +44,12 @@ def make_authenticator(
     return Authenticator(verifier, Trusted(settings.trusted), failures)
 
 
-USERS_A_PAGE = 500
-USERS_A_READING = 20_000
-"""Of a store on this host; each reading opens it anew."""
-PAGES_KEPT = 2
-"""For a router that is away; it asks again."""
-
-
-QUESTIONS_KEPT = 1
-
-
 def follow_users(
     users: Users, settings: Settings, context: BusContext, asker: int, copy: Path
 ) -> tuple[Follower, list[Outbox]]:
-    """Return what keeps `users` as the first registrar has them, and how that is asked if it is on another host.
-
-    `asker`: a router's number, or REGISTRAR less that of a registrar. `copy`: the file of its own that it then has.
-    """
-    if is_here("registrar.0", settings):
-        return StoreFollower(users, partial(read_page, settings.users_path, at_most=USERS_A_READING)), []
-    asked = Outbox(context, endpoints_of(settings).inbox("registrar"), "users.wanted", QUESTIONS_KEPT)
-    return PageFollower(users, UserStore(copy), lambda after: asked.put([asker, after])), [asked]
+    """As `follow_records`. `copy`: the file of its own that the asker has if the first registrar is elsewhere."""
+    read = partial(read_page, settings.users_path, at_most=A_READING)
+    return follow_records("users", users, settings, context, asker, read, partial(UserStore, copy))
 
 
 class KnownUsers(Protocol):
@@ -159,12 +145,10 @@ class FollowedUsers:
         """Nothing is held open."""
 
 
-class UserRegister:
-    """Owns the store of users; a change is on disk before the command hears of it, and in force at once.
+class UserRegister(RecordRegister[Record]):
+    """The first registrar has it. See `RecordRegister`, `KnownUsers`; routers and the other registrars follow users.
 
-    The first registrar has it. See `KnownUsers`.
-
-    Questions: user.put, user.remove, user.known, user.list. Tells routers the last change's number (users.number).
+    Questions: user.put, user.remove, user.known, user.list.
     """
 
     def __init__(
@@ -174,55 +158,31 @@ class UserRegister:
         publisher: Publisher,
         authenticator: Authenticator | None,
     ) -> None:
-        endpoints = endpoints_of(settings)
         self.path = settings.users_path
-        self._store = open_users(settings, follows=True)
-        self.writing = self._store.writing
-        self.writings = [self.writing]
-        if self._store.was_exposed:
+        store = open_users(settings, follows=True)
+        if store.was_exposed:
             structlog.get_logger().warning(
                 "users.db could be read by others, and is closed to them now: if others use this machine, "
                 "give the users new passwords (switchboard user passwd NAME)"
             )
-        self._told_joined = 0
-        self._publisher = publisher
-        askers = {
-            **{number: ("router", number) for number in router_numbers(settings)},
-            **{REGISTRAR - number: ("registrar", number) for number in range(1, settings.registrars)},
-        }
-        self._pages = {
-            asker: Outbox(context, endpoints.inbox(*worker), "users.page", PAGES_KEPT)
-            for asker, worker in askers.items()
-            if authenticator and not is_here("{}.{}".format(*worker), settings)
-        }
+        self._book = store
         self._users = authenticator.verifier.users if authenticator else None
+        follower = OwnFollower(self._users, store) if self._users is not None else None
+        super().__init__("users", store, follower, settings, context, publisher, self._followed(settings))
+        self.writings = [self.writing]
         if self._users is not None:
-            self._follower = StoreFollower(
-                self._users, lambda after: self._store.page(after, USERS_A_READING)
-            )
-            self._catch_up()
-            self._warn()
+            self._warn(self._users)
 
-    @property
-    def outboxes(self) -> list[Outbox]:
-        return list(self._pages.values())
+    def _followed(self, settings: Settings) -> dict[int, tuple[str, int]]:
+        if self._users is None:
+            return {}
+        routers = {number: ("router", number) for number in router_numbers(settings)}
+        others = {REGISTRAR - each: ("registrar", each) for each in range(1, settings.registrars)}
+        return routers | others
 
     def has(self, user: str) -> bool:
         """Whether there is a user called so."""
-        return self._store.find(user) is not None
-
-    @property
-    def fd(self) -> int | None:
-        """Readable when others have changed users."""
-        return self._store.fd
-
-    def send_page(self, item: Any) -> bool:
-        """Answer a `users.wanted`; False if it is none."""
-        match item:
-            case [int(asker), int(after)] if asker in self._pages:
-                self._pages[asker].put(self._store.page(after, USERS_A_PAGE).to_wire())
-                return True
-        return False
+        return self._book.find(user) is not None
 
     def answer(self, question: str, body: Any) -> Any:
         """user.put: how many are new; user.remove: whether there was one; user.known; user.list: all, or some.
@@ -232,36 +192,20 @@ class UserRegister:
         changed: int
         match question, body:
             case "user.put", list(entries):
-                changed = self._store.put([Entry(*entry) for entry in entries], time.time())
+                changed = self._book.put([Entry(*entry) for entry in entries], time.time())
             case "user.remove", str(user):
-                changed = self._store.remove(user, time.time())
+                changed = self._book.remove(user, time.time())
             case "user.list", [str(prefix), str(after), int(at_most)]:
-                found = self._store.named(prefix, after, min(max(0, at_most), USERS_A_PAGE))
+                found = self._book.named(prefix, after, min(max(0, at_most), A_PAGE))
                 return [[each.user, each.realm, each.changed_at] for each in found]
             case "user.known", str(user):
                 return self._users is not None and user in self._users
             case "user.list", _:
-                return [[each.user, each.realm, each.changed_at] for each in self._store.users()]
+                return [[each.user, each.realm, each.changed_at] for each in self._book.users()]
             case _:
                 raise LookupError(question)
         self.tell()
         return changed
-
-    def tell(self) -> None:
-        """Take in what has changed, and tell the routers. To be called every second, and when `fd` is readable."""
-        self._store.go_on()
-        self._store.keep_place()
-        self._tell_joined()
-        if self._users is not None:
-            self._catch_up()
-            self._publisher.send("users.number", [self._users.series, self._users.number])
-
-    def _tell_joined(self) -> None:
-        if (joined := self._store.joined) > self._told_joined:
-            structlog.get_logger().info(
-                "users of users.db were put into the database", users=joined - self._told_joined
-            )
-            self._told_joined = joined
 
     def told(self, series: str, number: int) -> bool:  # noqa: ARG002
         return False
@@ -269,38 +213,21 @@ class UserRegister:
     def take_page(self, item: list[Any]) -> bool:  # noqa: ARG002
         return False
 
-    def try_again(self) -> None:
-        """See whether users can be written again, if they could not be."""
-        if self.writing.error:
-            self._store.try_again()
-
     def notes(self) -> list[str]:
         """Whether there is anybody who can register."""
         if self._users is None or len(self._users):
             return []
         return ['nobody can register: auth is "on", and there are no users (switchboard user add NAME)']
 
-    def close(self) -> None:
-        """Let go of the store."""
-        self._store.close()
-
-    def _catch_up(self) -> None:
-        assert self._users is not None
-        try:
-            self._follower.told(*self._store.state())
-        except UnusableFile:  # what is known of the users stays in force
-            self._store.try_again()
-
-    def _warn(self) -> None:
-        assert self._users is not None
-        if not len(self._users):
+    def _warn(self, users: Users) -> None:
+        if not len(users):
             structlog.get_logger().warning(
                 "nobody can register: there are no users yet", todo="switchboard user add NAME"
             )
-        elif self._users.foreign:
+        elif users.foreign:
             structlog.get_logger().warning(
                 "users have passwords for another realm, which are worth nothing in this one",
-                users=self._users.foreign,
-                realm=self._users.realm,
+                users=users.foreign,
+                realm=users.realm,
                 todo="set realm as it was, or switchboard user passwd NAME",
             )

@@ -147,7 +147,7 @@ def test_a_circle_that_came_from_elsewhere_is_told_and_not_refused(
 ) -> None:
     store.put("lenka", UserRules(always="lukas"), AT)
     store.put("lukas", UserRules(always="lenka"), AT)
-    keeper.catch_up()
+    keeper.follower.catch_up()
     told = keeper.answer("rules.of", "lenka")
     assert told["rules"]["always"] == "lukas"
     assert "round for ever" in told["notes"][0]

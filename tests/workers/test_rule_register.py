@@ -9,11 +9,10 @@ import pytest
 
 from switchboard.bus.context import BusContext, load_keys, make_keys
 from switchboard.core.call_rules import UserRules
-from switchboard.registrar.rule_keeper import RULES_A_PAGE
 from switchboard.registrar.rule_replica import RuleReplica
 from switchboard.registrar.rule_store import RuleStore
 from switchboard.settings.model import Settings, UserSettings
-from switchboard.storage.records import PageFollower
+from switchboard.storage.records import A_PAGE, PageFollower
 from switchboard.workers.rule_register import RuleRegister
 
 HOSTS = {
@@ -113,7 +112,7 @@ def test_routers_on_this_host_read_the_store_themselves(make: Make) -> None:
 
 def test_routers_elsewhere_get_pages(make: Make, tmp_path: Path) -> None:
     register = make(hosts=True)
-    for number in range(RULES_A_PAGE + 1):
+    for number in range(A_PAGE + 1):
         register.answer("rules.set", busy(f"user{number}"))
     rules, asked = RuleReplica(), [0]
     copy = RuleStore(tmp_path / "rules.db")
@@ -124,7 +123,7 @@ def test_routers_elsewhere_get_pages(make: Make, tmp_path: Path) -> None:
         for page in outbox.take_back():
             follower.take_page(page)
     copy.close()
-    assert len(rules) == RULES_A_PAGE + 1
+    assert len(rules) == A_PAGE + 1
     assert rules.of("user7") == UserRules(busy="lukas")
 
 

@@ -15,8 +15,10 @@ from switchboard.auth.users import Users, make_entry
 from switchboard.bus.context import BusContext, load_keys, make_keys
 from switchboard.settings.model import Settings
 from switchboard.sip.dispatch import REGISTRAR
+from switchboard.storage.records import A_PAGE
 from switchboard.storage.unusable import NotWritten
-from switchboard.workers.user_register import PAGES_KEPT, USERS_A_PAGE, FollowedUsers, UserRegister
+from switchboard.workers.record_register import PAGES_KEPT
+from switchboard.workers.user_register import FollowedUsers, UserRegister
 
 REALM = "pbx"
 SEVERAL = {
@@ -152,16 +154,16 @@ def pages(register: UserRegister) -> list[Any]:
 
 def test_routers_elsewhere_get_pages(make: Make) -> None:
     register, users = make(hosts=True)
-    names = [f"u{number}" for number in range(USERS_A_PAGE + 1)]
+    names = [f"u{number}" for number in range(A_PAGE + 1)]
     register.answer("user.put", [[name, REALM, "a" * 64, "b" * 32] for name in names])
     assert register.send_page([0, 0])
-    assert register.send_page([0, USERS_A_PAGE])
+    assert register.send_page([0, A_PAGE])
     first, second = pages(register)
     assert [page[:2] + page[3:] for page in (first, second)] == [
         [users.series, 0, True],
-        [users.series, USERS_A_PAGE, False],
+        [users.series, A_PAGE, False],
     ]
-    assert [len(page[2]) for page in (first, second)] == [USERS_A_PAGE, 1]
+    assert [len(page[2]) for page in (first, second)] == [A_PAGE, 1]
     assert [record[1] for record in second[2]] == names[-1:]
 
 
