@@ -65,9 +65,10 @@ class Planner:
         most: int = 50,
         dnd_status: int = 480,
         foreign_users: Collection[str] | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self.rules = rules
-        self.turns = Turns()
+        self.turns = Turns() if turns is None else turns
         self.left_out = 0
         self.most = most
         self.dnd_status = dnd_status

@@ -306,7 +306,7 @@ class ResponseContext(Forks):
             target = answering_target(response, branch.plan.target)
             self._env.unconfirmed.await_ack(self._received.message, target, effects.now)
         if self._stages and self._env.policy.planner:
-            self._env.policy.planner.turns.note_answer(callee.user, effects.now)
+            self._env.policy.planner.turns.note_answer(callee.user, effects.at)
             effects.led.append(Led(response.call_id, callee.lamps))
         self._relay(response, effects, branch)
         self._cancel_rest(effects, _ANSWERED_ELSEWHERE)

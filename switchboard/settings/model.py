@@ -642,6 +642,11 @@ class Settings(BaseSettings):
         return self.data_dir / "rules.db"
 
     @property
+    def turns_path(self) -> Path:
+        """Whose turn it is in groups (SQLite)."""
+        return self.data_dir / "turns.db"
+
+    @property
     def auth_key_path(self) -> Path:
         """The secret key of nonces and Record-Routes: that of all hosts if there is one."""
         shared = self.shared_key_path

@@ -57,6 +57,7 @@ from switchboard.workers.reception import RECEIVED_HEAD, Rest, make_reception, r
 from switchboard.workers.record_register import PAGES_KEPT
 from switchboard.workers.rule_register import RuleRegister
 from switchboard.workers.run import run_actor
+from switchboard.workers.turn_register import TurnRegister
 from switchboard.workers.user_register import (
     FollowedUsers,
     KnownUsers,
@@ -87,7 +88,7 @@ class RegistrarService(Actor):
     connection.closed from edge-stream; stream.restarted from it -> connection.users.
     location.wanted from a router of another host -> location.page.
     users.wanted -> users.page, rules.wanted -> rules.page.
-    rules.dialled from routers -> sip.send to edge-tx.
+    rules.dialled from routers -> sip.send to edge-tx. turns.told from routers -> turns.now.
     Events: location.changed; of several registrars: location.learned; location.number, location.clock for routers of
     other hosts, users.number, rules.number.
     Questions: location.list, location.remove, auth.failing, user.*, rules.*. The first registrar has users and rules.
@@ -147,6 +148,9 @@ class RegistrarService(Actor):
         if self._rules is not None:
             self._page_boxes += self._rules.outboxes
             self.writings.append(self._rules.writing)
+        self._turns = None if instance else TurnRegister(settings.turns_path, self._publisher)
+        if self._turns is not None:
+            self.writings.append(self._turns.writing)
         self.outboxes = [*self._sender.outboxes, *self._page_boxes]
         self._gathering = BatchInterval(GATHER_S)
         self._frames: list[bytes] = []
@@ -163,7 +167,7 @@ class RegistrarService(Actor):
         self._bad_items = 0
         self._files = (
             store_of(instance, settings),
-            *([] if instance else [settings.users_path, settings.rules_path]),
+            *([] if instance else [settings.users_path, settings.rules_path, settings.turns_path]),
         )
         for report in reports(*self._files):
             structlog.get_logger().warning(str(report))
@@ -218,6 +222,8 @@ class RegistrarService(Actor):
                 answers = [self._rules.answer_dialled(item) for item in items]
                 self._bad_items += answers.count(b"")
                 self._sender.put_packed(len(answers) - answers.count(b""), b"".join(answers))
+            case "turns.told", list(items) if self._turns is not None:
+                self._bad_items += self._turns.take(items, self._clock.at())
             case "rules.wanted", list(items) if self._rules is not None:
                 for item in items:
                     self._bad_items += not self._rules.send_page(item)
@@ -384,6 +390,8 @@ class RegistrarService(Actor):
         self._next_telling = now + TELL_EVERY_S
         self._reception.purge(now)
         self._tell_numbers()
+        if self._turns is not None:
+            self._turns.keep()
 
     def _beat(self, now: float) -> None:
         """Tell the edge that this one of several registrars is there, and whether it can write."""
@@ -445,6 +453,8 @@ class RegistrarService(Actor):
         self._users.try_again()
         if self._rules is not None:
             self._rules.try_again()
+        if self._turns is not None:
+            self._turns.keep()
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """Routers that begin to listen, and what others have changed in the store."""
@@ -480,6 +490,8 @@ class RegistrarService(Actor):
         if self._pages:
             self._publisher.send("location.clock", [self._clock.at()])
         self._publisher.send("location.number", [self._store.number])
+        if self._turns is not None:
+            self._turns.greet()
         self._users.tell()
         self._hear_rules(0.0)
 
@@ -604,6 +616,7 @@ class RegistrarService(Actor):
             "users": users,
             "bindings": bindings,
             **({"rules": len(self._rules)} if self._rules is not None else {}),
+            **({"turns": len(self._turns)} if self._turns is not None else {}),
             "displaced": self._registrar.displaced,
             "displaced_unlogged": self._binding_log.unlogged,
             "connections.dropped": self._connections.dropped,
@@ -624,6 +637,8 @@ class RegistrarService(Actor):
         self._users.close()
         if self._rules is not None:
             self._rules.close()
+        if self._turns is not None:
+            self._turns.close()
         self._publisher.close()
         self._sender.close()
         for each in self._edge_rx:

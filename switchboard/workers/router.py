@@ -337,6 +337,7 @@ class RouterService(Actor):
             self._resolver.ask(question)
         if self._media and effects.asks:
             self._media.ask(effects.asks, now)
+        self._following.tell_turns()
         if self._dialled is not None:
             self._dialled.put_all(map(_as_item, effects.dialled))
         if self._delegated is not None:
@@ -445,6 +446,7 @@ class RouterService(Actor):
             self._key,
             self._following.replica,
             self._following.rules,
+            self._following.turns,
             self._authenticator,
             self._failures,
             self._source_address,

@@ -22,6 +22,7 @@ from switchboard.core.targets import TargetPolicy
 from switchboard.core.timers import TimerValues
 from switchboard.core.transaction_log import Store
 from switchboard.core.transactions import TransactionLayer
+from switchboard.core.turns import Turns
 from switchboard.messages.summary import MessageSummary
 from switchboard.presence.reception import PACKAGES
 from switchboard.registrar.replica import Replica
@@ -41,6 +42,7 @@ class Parts(NamedTuple):
     key: bytes
     replica: Replica
     rules: RuleReplica
+    turns: Turns
     authenticator: Authenticator | None
     failures: Failures
     source_address: SourceAddresses
@@ -109,7 +111,12 @@ def _make_policy(settings: Settings, parts: Parts) -> TargetPolicy:
         events=_make_events(settings, parts.authenticator),
     )
     policy.planner = Planner(
-        parts.rules, policy, settings.max_forks, settings.do_not_disturb_status, settings.foreign_users
+        parts.rules,
+        policy,
+        settings.max_forks,
+        settings.do_not_disturb_status,
+        settings.foreign_users,
+        parts.turns,
     )
     return policy
 

@@ -17,6 +17,7 @@ from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
 from switchboard.bus.outbox import Outbox
 from switchboard.clock import SteadyClock
+from switchboard.core.turns import MOST, Turns, read_turn
 from switchboard.registrar import rule_store
 from switchboard.registrar.follower import Follower, PageFollower, StoreFollower
 from switchboard.registrar.following import Following
@@ -33,7 +34,9 @@ from switchboard.workers.record_register import QUESTIONS_KEPT, follow_records
 from switchboard.workers.registrar_hearing import Hearing, take_change
 from switchboard.workers.user_register import follow_users
 
-_OF_THE_FIRST = ("users.number", "rules.number")
+_OF_THE_FIRST = ("users.number", "rules.number", "turns.now")
+TURNS_KEPT = 2 * MOST
+"""While the registrar is away; the oldest are those of which newer ones wait."""
 
 
 class RouterFollowing:
@@ -53,7 +56,11 @@ class RouterFollowing:
     ) -> None:
         self.replica = Replica()
         self.rules = RuleReplica()
-        self.outboxes: list[Outbox] = []
+        self.turns = Turns()
+        self._turn_box = Outbox(context, endpoints.inbox("registrar"), "turns.told", TURNS_KEPT)
+        self._turn_life = ""
+        """Of the registrar that knows what this router knows."""
+        self.outboxes: list[Outbox] = [self._turn_box]
         self.writings: list[Writing] = []
         self._settings = settings
         self._instance = instance
@@ -103,6 +110,8 @@ class RouterFollowing:
             case "users.page", list(pages) if self._users:
                 for page in pages:
                     self._users.take_page(page)
+            case "turns.now", [str(life), list(items)]:
+                self._hear_turns(life, items)
             case "rules.number", [str(series), int(number)]:
                 self._rule_follower.told(series, number)
             case "rules.page", list(pages):
@@ -111,6 +120,18 @@ class RouterFollowing:
             case _:
                 return False
         return True
+
+    def _hear_turns(self, life: str, items: list[Any]) -> None:
+        for turn in filter(None, map(read_turn, items)):
+            self.turns.learn(*turn)
+        if life != self._turn_life:
+            self._turn_life = life
+            self._turn_box.put_all([*self.turns.all(), ("", 0.0)])
+
+    def tell_turns(self) -> None:
+        """Tell the registrar whose turn it is now, at the next flush."""
+        if changes := self.turns.take_changes():
+            self._turn_box.put_all((name, number) for name, number in changes.items() if number is not None)
 
     @property
     def is_current(self) -> bool:
