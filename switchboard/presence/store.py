@@ -1,17 +1,15 @@
 """What the presence worker keeps on the disk (SQLite): packed records by names. A write is durable, or nothing is."""
 
-import errno
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from switchboard.storage.database import Schema, file_at, transaction
+from switchboard.storage.database import Schema
 from switchboard.storage.mending import Plan
+from switchboard.storage.owned_file import OwnedFile
 from switchboard.storage.rescue import Row
-from switchboard.storage.secret import make_private
-from switchboard.storage.unusable import NotWritten, UnusableFile
-from switchboard.storage.writing import Writing, error_number
+from switchboard.storage.unusable import UnusableFile
+from switchboard.storage.writing import Writing
 
 _PUT: Final = "INSERT OR REPLACE INTO records VALUES (?, ?)"
 _ERASE: Final = "DELETE FROM records WHERE name = ?"
@@ -41,21 +39,13 @@ SCHEMA: Final = Schema(
 )
 
 
-class PresenceStore:
-    """The owner's end. PresenceError if the file cannot be used."""
+class PresenceStore(OwnedFile):
+    """The owner's end."""
 
     def __init__(self, path: Path) -> None:
-        self.writing = Writing("subscriptions and publications", "new ones are refused with 503")
-        self._path = path
-        self._database = self._open()
-
-    def _open(self) -> sqlite3.Connection:
-        with SCHEMA.explained(self._path):
-            make_private(self._path)
-            SCHEMA.examine(self._path)
-        database = SCHEMA.open(self._path)
-        self._file = file_at(self._path)
-        return database
+        """PresenceError if the file cannot be used."""
+        writing = Writing("subscriptions and publications", "new ones are refused with 503")
+        super().__init__(path, SCHEMA, writing)
 
     def read(self) -> Iterator[tuple[str, bytes]]:
         """All records, by name."""
@@ -66,42 +56,9 @@ class PresenceStore:
         """Keep these records; None: let them go. Durable when this returns. NotWritten: nothing has happened."""
         if not changes:
             return
-        try:
-            if self._file != file_at(self._path):
-                raise OSError(errno.ENOENT, "it was taken away")
-            self._write(changes)
-        except (sqlite3.Error, OSError) as error:
-            if not (number := error_number(error)):
-                raise PresenceError(f"{SCHEMA.what} {self._path} cannot be used: {error}.") from error
-            self.writing.failed(number)
-            raise NotWritten(self.writing.note()) from error
-        self.writing.worked()
-
-    def _write(self, changes: Mapping[str, bytes | None]) -> None:
-        with transaction(self._database):
-            self._database.executemany(
-                _PUT, [(name, packed) for name, packed in changes.items() if packed is not None]
-            )
+        kept = [(name, packed) for name, packed in changes.items() if packed is not None]
+        with self._change():
+            self._database.executemany(_PUT, kept)
             self._database.executemany(
                 _ERASE, [(name,) for name, packed in changes.items() if packed is None]
             )
-
-    def try_again(self) -> None:
-        """See whether it can be written again; a file that was taken away is made anew of what is open."""
-        try:
-            if self._file != file_at(self._path):
-                database = self._open()
-                self._database.backup(database)
-                self._database, before = database, self._database
-                before.close()
-            with transaction(self._database):
-                self._database.execute(_PUT, ("", b""))
-                self._database.execute(_ERASE, ("",))
-        except (sqlite3.Error, OSError, PresenceError) as error:
-            self.writing.failed(error_number(error.__cause__ or error) or errno.EIO)
-        else:
-            self.writing.worked()
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._database.close()

@@ -1,26 +1,20 @@
 """Records on disk (SQLite) that one process owns (`records.py`): one table, in a file for nobody else's eyes."""
 
-import errno
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic
 
-from switchboard.storage.database import Schema, file_at, transaction
+from switchboard.storage.database import Schema
 from switchboard.storage.mending import Plan, Recognise
+from switchboard.storage.owned_file import OwnedFile
 from switchboard.storage.records import A_READING, NOTHING, Page, R, Replica, StoreFollower, Was
-from switchboard.storage.restoring import take_restored
-from switchboard.storage.secret import make_private
-from switchboard.storage.unusable import NotWritten, UnusableFile
-from switchboard.storage.writing import Writing, error_number, words_of
+from switchboard.storage.unusable import UnusableFile
+from switchboard.storage.writing import Writing
 
 SCHEMA_VERSION: Final = 1
-ROOM_BYTES: Final = 64_000
-"""This amount has to be written before writing counts as possible again."""
-LOCK_S: Final = 0.25
-"""A change waits this long for the lock of another program; there should be no such program."""
 _LAST_CHARACTER: Final = "\U0010ffff"
 
 
@@ -104,7 +98,7 @@ def _name_in(row: Any) -> Sequence[Any] | None:
     return None
 
 
-class RecordStore(Generic[R]):
+class RecordStore(OwnedFile, Generic[R]):
     """The owner's end: its process's, or a command's while that does not run."""
 
     table: Table[R]
@@ -113,89 +107,12 @@ class RecordStore(Generic[R]):
     """Records of this file that were put to those of others."""
 
     def __init__(self, path: Path) -> None:
-        """Open the store, or make it; what is damaged of it is mended. `table.error` if the file cannot be used."""
-        self.writing = Writing(self.table.name, self.table.kept)
-        self.was_exposed = False
-        """Whether others could read the file until now."""
-        self._path = path
-        self._schema = self.table.schema
-        self._file = (0, 0)
-        self._database = self._open()
+        """`table.error` if the file cannot be used."""
+        super().__init__(path, self.table.schema, Writing(self.table.name, self.table.kept))
 
     def make(self, *values: Any) -> R:
         """A record of these values."""
         return self.table.make(*values)
-
-    def _open(self) -> sqlite3.Connection:
-        """The file, or while that cannot be opened, what it holds."""
-        try:
-            return self._connect()
-        except UnusableFile as error:
-            if not (error.__cause__ and self._schema.is_for_now(error)):
-                raise
-            try:
-                database = self._schema.open_copy(self._path)
-            except UnusableFile:
-                raise error from error.__cause__
-            self.writing.failed(error_number(error.__cause__))
-            return database
-
-    def _connect(self) -> sqlite3.Connection:
-        with self._schema.explained(self._path):
-            take_restored(self._path)
-            self.was_exposed = make_private(self._path) or self.was_exposed
-            self._schema.examine(self._path)
-        database = self._schema.open(self._path)
-        database.execute(f"PRAGMA busy_timeout = {LOCK_S * 1000:.0f}")
-        self._file = file_at(self._path)
-        return database
-
-    def try_again(self) -> None:
-        """See whether the file can be written again, which could not be. If it is gone, make it of what is open."""
-        is_gone = not self._path.exists()
-        try:
-            database = self._connect()
-            if is_gone:
-                self._database.backup(database)
-            self._database, before = database, self._database
-            before.close()
-            database.execute("DROP TABLE IF EXISTS room")
-            with transaction(database):  # there has to be room for more than what the next change may be
-                database.execute("CREATE TABLE room AS SELECT zeroblob(?)", (ROOM_BYTES,))
-            with transaction(database):
-                database.execute("DROP TABLE room")
-        except (UnusableFile, sqlite3.Error) as error:
-            number = error_number(error.__cause__ or error)
-            if not number:
-                raise
-            self.writing.failed(number)
-        else:
-            self.writing.worked()
-
-    def keep_place(self) -> None:
-        """Make the file again if it was taken away: nobody would find what is written to the one that is open."""
-        if self._file != file_at(self._path):
-            self.writing.failed(errno.ENOENT)
-            self.try_again()
-
-    @contextmanager
-    def _change(self) -> Iterator[None]:
-        """A transaction. NotWritten: nothing has happened."""
-        self.keep_place()
-        if self.writing.error:
-            raise NotWritten(self.writing.note())
-        try:
-            with transaction(self._database):
-                yield
-        except (sqlite3.Error, OSError) as error:
-            if not (number := error_number(error)):
-                raise self.table.error(
-                    f"{self._schema.what} {self._path} cannot be used: {error}."
-                ) from error
-            self.writing.failed(number)
-            raise NotWritten(
-                f"the {self.table.name} cannot be changed: {words_of(number)} ({self._path})"
-            ) from error
 
     @property
     def fd(self) -> int | None:
@@ -274,10 +191,6 @@ class RecordStore(Generic[R]):
         where = f"{key} > ? AND {key} >= ? AND {key} < ? AND {content} != '' ORDER BY {key} LIMIT ?"
         values = after, prefix, prefix + _LAST_CHARACTER, at_most
         return [self.make(*row) for row in self._database.execute(self.table.select(where), values)]
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._database.close()
 
     def _write(self, record: R) -> None:
         self._database.execute("UPDATE store SET number = number + 1")

@@ -61,7 +61,8 @@ class Writing:
         self.error = 0
         """The system's number of what is wrong now; 0: nothing."""
         self.failures = 0
-        self._what, self._meanwhile = what, meanwhile
+        self.what = what
+        self._meanwhile = meanwhile
         self._clock = clock
         self._since = 0.0
         self._told = 0
@@ -92,13 +93,11 @@ class Writing:
         self._told = self.error
         if self.error:
             return self._cannot()
-        return (
-            f"can write {self._what} again, after {self._clock() - self._since:.0f} s: all of it is written"
-        )
+        return f"can write {self.what} again, after {self._clock() - self._since:.0f} s: all of it is written"
 
     def _cannot(self) -> str:
         words = self._words or words_of(self.error)
-        return f"cannot write: {words} ({self._what}); {self._meanwhile}"
+        return f"cannot write: {words} ({self.what}); {self._meanwhile}"
 
 
 class Counting(Protocol):

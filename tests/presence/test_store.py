@@ -4,6 +4,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from full_disk import file_limit
 
 from switchboard.presence.store import PresenceError, PresenceStore
 from switchboard.storage.unusable import NotWritten
@@ -25,11 +26,20 @@ def test_a_file_that_is_taken_away_is_made_again(tmp_path: Path) -> None:
         store.write({"sa": b"1"})
         for each in tmp_path.glob("presence.db*"):
             each.unlink()
+        store.write({"sb": b"2"})
+    with closing(PresenceStore(path)) as store:
+        assert dict(store.read()) == {"sa": b"1", "sb": b"2"}
+
+
+def test_what_cannot_be_written_waits_for_another_try(tmp_path: Path) -> None:
+    path = tmp_path / "presence.db"
+    with closing(PresenceStore(path)) as store:
+        store.write({"sa": b"1"})
+        with file_limit(path.stat().st_size), pytest.raises(NotWritten):
+            store.write({"sb": b"2"})
         with pytest.raises(NotWritten):
             store.write({"sb": b"2"})
-        assert store.writing.error
         store.try_again()
-        assert not store.writing.error
         store.write({"sc": b"3"})
         assert dict(store.read()) == {"sa": b"1", "sc": b"3"}
 

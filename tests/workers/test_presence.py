@@ -10,6 +10,7 @@ import pytest
 import zmq
 from bus.inbox import bind_inbox, next_frame
 from flows import packed
+from full_disk import file_limit
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import Endpoints
@@ -126,10 +127,9 @@ def test_a_successor_has_the_subscription(
 def test_what_cannot_be_written_is_refused(
     service: PresenceService, settings: Settings, edge: "zmq.Socket[bytes]"
 ) -> None:
-    for each in settings.data_dir.glob("presence.db*"):
-        each.unlink()
-    subscribe(service)
-    ((_, raw),) = hear(service, edge, "sip.send")
+    with file_limit(settings.presence_path.stat().st_size):
+        subscribe(service)
+        ((_, raw),) = hear(service, edge, "sip.send")
     assert raw.startswith(b"SIP/2.0 503 ")
     assert service.stats()["subscriptions"] == 0
     until = time.monotonic() + LIMIT_S
