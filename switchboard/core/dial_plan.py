@@ -142,7 +142,11 @@ def _note(steps: list[Step] | None, rule: str, found: str) -> None:
 
 
 def number_of(dialled: str) -> str:
-    """Return the number without visual separators, "" for what is none."""
+    """Return the number without visual separators, "" for what is none.
+
+    Parameters of a number in the user part of a SIP URI (`0905123456;npdi`, RFC 3261 §19.1.6) are left out.
+    """
+    dialled = dialled.partition(";")[0]
     if len(dialled) > _MOST_DIGITS or not _NUMBER.fullmatch(dialled):
         return ""
     return dialled.translate(_SEPARATORS).upper()
@@ -171,7 +175,7 @@ def sip_of_tel(text: str, host: str) -> str:
     scheme, _, rest = text.partition(":")
     if scheme.lower() != "tel":
         return text
-    number = number_of(rest.partition(";")[0])
+    number = number_of(rest)
     return f"sip:{number}@{host};user=phone" if number else text
 
 

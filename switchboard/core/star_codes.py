@@ -45,7 +45,7 @@ class StarCodes:
 
         `at`: epoch s.
         """
-        dialled = routing.uri.username
+        dialled = routing.uri.username.partition(";")[0]
         if incoming.method != "INVITE" or incoming.is_in_dialog or not dialled.startswith("*"):
             return
         if routing.target is not None or not policy.own.owns(routing.uri):
@@ -61,7 +61,7 @@ class StarCodes:
     def read(self, dialled: str) -> Mapping[str, Any] | None:
         """What the longest code at its beginning means; None for none. `Refusal` without its number."""
         code, action = next((each for each in self._actions if dialled.startswith(each[0])), ("", ""))
-        rest = dialled.removeprefix(code).strip(" *-")
+        rest = dialled.removeprefix(code).strip(" *-").removesuffix("#")
         if action in CASES:
             if not rest:
                 raise Refusal(484, f"Dial {code} And A Number")

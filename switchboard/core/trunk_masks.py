@@ -31,9 +31,11 @@ from switchboard.sip.uri import SipUri
 
 PARAM: Final = "st"
 STEP: Final = 4
+LARGEST: Final = 2**31 - STEP
+"""Of what the provider sees: with the answers to challenges it still is a CSeq number (§8.1.1.5)."""
 ANSWERED: Final = "sba"
 _ANSWERED: Final = re.compile(r";sba=([1-3])")
-_TOKENS: Final = re.compile(rb";st=([A-Za-z0-9_-]{20,1200})")
+_TOKENS: Final = re.compile(rb";st=([A-Za-z0-9_-]{20,})")
 _MARK: Final = b";st="
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
@@ -57,9 +59,13 @@ class Mask(NamedTuple):
     is_back: bool = False
 
     def number(self, number: int, method: str, answered: int = 0) -> int:
-        """The number that the provider sees. An ACK has that of its INVITE. `answered`: what its Request-URI says."""
+        """The number that the provider sees. An ACK has that of its INVITE. `answered`: what its Request-URI says.
+
+        A number of the phone that is lower than that of its first request becomes 0, which the provider finds too low.
+        """
         answers = self.answers if number == self.base + 1 else answered
-        return STEP * (number - self.base) + (answers if method == "ACK" else 0)
+        spread = min(max(STEP * (number - self.base), 0), LARGEST)
+        return spread + (answers if method == "ACK" else 0)
 
 
 def answers_in(number: int) -> int:

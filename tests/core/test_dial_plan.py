@@ -50,6 +50,13 @@ def known(name: str) -> bool:
         ),
         ("101", "", Lead(user="lenka", rule="numbers")),
         ("+421-2-555.00(101)", "", Lead(user="lenka", rule="numbers")),
+        ("+421255500101;phone-context=+421", "", Lead(user="lenka", rule="numbers")),
+        ("200;npdi;rn=+421905", "", Lead(user="200")),
+        (
+            "112;phone-context=pbx.example",
+            "",
+            Lead(uris=("sip:112@gw.example;user=phone", "sip:112@192.0.2.77;user=phone"), rule="emergency"),
+        ),
         ("lenka", "", Lead(user="lenka")),
         ("200", "", Lead(user="200")),
         (

@@ -12,6 +12,7 @@ from switchboard.core.call_rules import StaticRules, UserRules
 from switchboard.core.dial_plan import DialPlan, Rule, pattern_of
 from switchboard.core.domains import parse_networks
 from switchboard.core.e164 import normal_form, same
+from switchboard.core.trunk_masks import LARGEST
 from switchboard.core.trunks import ASSERTED, NONE, Trunk, Trunks, token_of
 from switchboard.sip.message import Message
 
@@ -281,6 +282,31 @@ def test_a_prack_names_the_number_that_the_provider_knows(board: Board) -> None:
     raw = within("PRACK", accepted, 8).replace(b"CSeq: 8 PRACK", b"CSeq: 8 PRACK\r\nRAck: 1 7 INVITE")
     board.receive(raw, LUKAS)
     assert only(board.sent()).message.get("rack") == "1 5 INVITE"
+
+
+def test_names_of_any_length_are_undone_and_the_ack_has_the_number_of_its_invite(board: Board) -> None:
+    raw = request("INVITE", "sip:0905@10.0.0.1", cseq=7, caller=f"sip:lukas@10.0.0.1;x={'x' * 2000}")
+    board.receive(raw, LUKAS)
+    invite = challenged(board, only(board.sent()))
+    board.answers()
+    board.receive(response(invite.message, 200, tag="far", lines=(CONTACT,)), PROVIDER)
+    accepted = only(board.answers()).message
+    board.receive(within("ACK", accepted, 7), LUKAS)
+    assert only(board.sent()).message.cseq == (5, "ACK")
+
+
+@pytest.mark.parametrize(("number", "seen"), [(0, 0), (6, 0), (2**29 + 7, LARGEST), (2**31 - 1, LARGEST)])
+def test_a_number_that_cannot_be_spread_stays_a_number(board: Board, number: int, seen: int) -> None:
+    """The provider refuses the one that is too low; it got one below 0, which no one can read, and the call stayed."""
+    _, accepted = answered(board)
+    board.receive(within("BYE", accepted, number), LUKAS)
+    bye = only(board.sent())
+    assert bye.message.cseq == (seen, "BYE")
+    board.receive(response(bye.message, 407, tag="far", lines=(asks("n2"),)), PROVIDER)
+    again = only(board.sent())
+    assert again.message.cseq == (seen + 1, "BYE")
+    board.receive(response(again.message, 500, tag="far"), PROVIDER)
+    assert only(board.answers()).message.cseq == (number, "BYE")
 
 
 def test_a_mask_of_another_dialog_is_none(board: Board) -> None:
