@@ -58,7 +58,11 @@ class Answer(NamedTuple):
 
 
 class OwnRequest(Waiting):
-    """The user of a client transaction that stands alone, and that nobody saves."""
+    """The user of a client transaction that stands alone, and that nobody saves.
+
+    Whoever has ended lets go of the transaction, which still knows its user: Python's collector of circles looks at
+    what is older than a few seconds about once a day (`workers/run.py`).
+    """
 
     __slots__ = ()
 
@@ -270,7 +274,8 @@ class _Sending(OwnRequest):
 
     def _end(self, status: int, raw: bytes = b"") -> None:
         self.armed.clear()
-        flow = self._client.flow.pack() if self._client is not None else b""
+        client, self._client = self._client, None
+        flow = client.flow.pack() if client is not None else b""
         self._owner.end(self._wanted, status, raw, flow)
 
 

@@ -81,5 +81,6 @@ class Probe(OwnRequest):
 
     def _end(self) -> None:
         self.armed.clear()
-        if self._client is not None:
-            self._env.layer.abandon(self._client)
+        client, self._client = self._client, None
+        if client is not None:
+            self._env.layer.abandon(client)

@@ -1,11 +1,13 @@
 """Requests that workers have a router send: where they go, what comes back, and that nothing of them is saved."""
 
+import gc
+
 import pytest
 from flows import udp
 from playbook import HOST, LENKA, PORT, Board, Sent, response
 
 from switchboard.core.commands import Lookup, NextHop
-from switchboard.core.own_requests import MOST, Answer, Wanted
+from switchboard.core.own_requests import MOST, Answer, OwnRequest, Wanted
 from switchboard.sip.flow import TCP, UDP, Flow, connection_of
 
 CONTACT = "sip:lenka@10.0.0.12:5060"
@@ -205,6 +207,32 @@ def test_a_late_answer_of_a_name_is_no_answer(board: Board) -> None:
     assert [each.status for each in answers(board)] == [408]
     board.resolve(Lookup("voip.example", None), NextHop("10.9.0.1", 5060))
     assert not board.sent()
+
+
+@pytest.mark.parametrize("way", ["answered", "silence", "closed"])
+def test_nothing_is_left_of_it(board: Board, way: str) -> None:
+    """Nor a circle of objects, which the collector would find late: 100 MB within half an hour."""
+    gc.collect()
+    gc.disable()
+    try:
+        before = _sendings()
+        send(board, wanted("sip:10.9.0.1"))
+        sent = only(board.sent())
+        assert _sendings() == before + 1
+        if way == "answered":
+            board.receive(response(sent.message, 200), sent.to)
+        elif way == "closed":
+            board.lose(sent)
+        board.advance(33)
+        assert answers(board)
+        board.advance(6)
+        assert _sendings() == before
+    finally:
+        gc.enable()
+
+
+def _sendings() -> int:
+    return sum(isinstance(each, OwnRequest) for each in gc.get_objects())
 
 
 def test_what_a_stranger_wrote_does_not_become_our_address(board: Board) -> None:

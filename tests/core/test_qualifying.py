@@ -1,9 +1,11 @@
 """OPTIONS to registered phones: paced, unsaved, and judged by any final response."""
 
+import gc
+
 import pytest
 from playbook import HOST, LENKA, Board, response
 
-from switchboard.core.probing import PATIENCE_S
+from switchboard.core.probing import PATIENCE_S, Probe
 from switchboard.core.qualifying import LOOK_AGAIN_S, Qualifier, share_of
 from switchboard.core.targets import PROBE_CALL_ID
 
@@ -64,6 +66,27 @@ def test_a_phone_that_does_not_answer_gets_few_copies(board: Board) -> None:
     assert len(board.sent()) == 4
     board.advance(PATIENCE_S)
     assert reach.silent == 2
+
+
+def test_nothing_is_left_of_it(board: Board) -> None:
+    """Nor a circle of objects, which the collector would find late."""
+    ask(board)
+    gc.collect()
+    gc.disable()
+    try:
+        before = _probes()
+        board.advance(0.1)
+        (sent,) = board.sent()
+        assert _probes() == before + 1
+        board.receive(response(sent.message, 200), LENKA)
+        board.advance(PATIENCE_S + 2)
+        assert _probes() == before
+    finally:
+        gc.enable()
+
+
+def _probes() -> int:
+    return sum(isinstance(each, Probe) for each in gc.get_objects())
 
 
 def test_an_answer_to_a_second_copy_counts_once(board: Board) -> None:
