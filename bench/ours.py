@@ -43,7 +43,7 @@ class Ours:
         self._provider: Provider | None = None
         if has_trunk:
             directory = Path(self._stack.enter_context(TemporaryDirectory(prefix="killmatrix-provider-")))
-            self._provider = Provider(directory, None)
+            self._provider = Provider(directory, None, patience_s=32.0)
             settings |= {"SWITCHBOARD_PRESENCE": "on", **trunk_settings(self._provider, directory)}
         self.provider = (self._provider.host, self._provider.port) if self._provider else None
         self.switchboard = Switchboard(settings, runner=INIT_SYSTEM)

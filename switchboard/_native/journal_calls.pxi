@@ -57,6 +57,7 @@ cdef int _copy_call(Entry *entry, object call) except -1:
         len(answered) == (entry.answered_at != NEVER)
         and not call.hung_up
         and not call.forwarded
+        and call.relayed is None
         and session_s < LONGEST
         and (_is_plain(entry.call_id) and _is_plain(entry.from_tag))
         and (_is_plain(entry.caller) and _is_plain(entry.callee))

@@ -264,7 +264,7 @@ class _RecordRow:
             (local_time(record.started_at) or "").removeprefix(self._today),
             self._short(record.caller),
             " → ".join([self._short(record.callee), *(each.to for each in record.forwarded)]),
-            record.outcome.value,
+            ", ".join(filter(None, (record.outcome.value, record.voice_flaw))),
             record.status,
             _lasted(record),
             record.ended_by.text,

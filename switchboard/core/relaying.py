@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
+from switchboard.core.call_notes import note_relayed
 from switchboard.core.commands import Fields, ProxyEffects
 from switchboard.core.forwarding import LARGEST_SENT
 from switchboard.core.preprocess import Routing
@@ -126,7 +127,7 @@ class Relayed:
         mark = self._relays.mark_in(self._routing.mark, message) if incoming.is_in_dialog else None
         if mark and incoming.method == "BYE":
             self._is_ending = True
-            self._relays.delete(message, mark, effects, then=partial(self._end, place))
+            self._relays.delete(message, mark, effects, then=partial(self._end, place, mark))
         leg = self._leg(place, target, flow, mark) if incoming.method in OFFERING else None
         if leg is None:
             then(Leaving(), effects)
@@ -164,9 +165,11 @@ class Relayed:
             if not is_waiting and not self._is_ending:
                 self._ask_for(place, response, then, effects)
 
-    def _end(self, place: int, figures: Figures | None, effects: ProxyEffects) -> None:
+    def _end(self, place: int, mark: Mark, told: Told, effects: ProxyEffects) -> None:
         """An engine has told what it relayed, or none has: the response to the BYE may pass."""
-        self._is_ending, self._figures = False, figures
+        self._is_ending, self._figures = False, told.figures
+        engine = self._relays.in_order(self._incoming.message.call_id, mark.engine)[0]
+        note_relayed(self._incoming, told.engine or engine, told.figures, effects)
         if self._then is not None:
             self._go_on(place, self._then, effects)
 

@@ -12,7 +12,7 @@ from switchboard.core.relay_mark import Mark, read_mark, write_mark
 from switchboard.core.relay_rules import AUTO, Kind, is_behind
 from switchboard.core.target import Target
 from switchboard.media.bencode import Value
-from switchboard.media.commands import Ask, Figures, Told
+from switchboard.media.commands import Ask, Told
 from switchboard.media.engine import Engine
 from switchboard.media.sdp import Kept, keep_back, put_back, sdp_of
 from switchboard.sip.flow import Flow
@@ -39,7 +39,7 @@ class Leaving(NamedTuple):
 
 Then = Callable[[Leaving, ProxyEffects], None]
 Taken = Callable[[Message, ProxyEffects], None]
-Ended = Callable[[Figures | None, ProxyEffects], None]
+Ended = Callable[[Told, ProxyEffects], None]
 
 
 class Relays:
@@ -146,7 +146,7 @@ class Relays:
     ) -> None:
         """Count whether voice came from both sides of a call that has ended."""
         if then is not None:
-            then(told.figures, effects)
+            then(told, effects)
         if told.figures is not None:
             came = sum(told.figures.of(tag) > 0 for tag in tags)
             self.counters[("media_silent", "media_one_way", "media_both_ways")[came]] += 1

@@ -4,12 +4,14 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
+from switchboard.journal import events
 from switchboard.journal.events import Answered, Bye, Failed, Forwarded, Invite, Refreshed, Ringing
 from switchboard.journal.record import (
     CallDetailRecord,
     ForwardedBy,
     Outcome,
     Party,
+    Relayed,
     ends_call,
     milliseconds,
     outcome_of,
@@ -66,6 +68,7 @@ class Call:
     is_past_us: bool = False
     """A phone seems to ignore Record-Route: the rest of the call, and its end, may go past us."""
     forwarded: list[ForwardedBy] = field(default_factory=list)
+    relayed: Relayed | None = None
     serial: int = 0
     """Its number among the calls of a `CallTable`, from 1, in the order in which they began; 0: in none yet."""
 
@@ -78,8 +81,9 @@ class Call:
     def restore(cls, saved: list[Any]) -> Self:
         """The call that `save` has written."""
         call = cls(*saved[1:12])
-        call.answered, hung_up, call.seen_at, call.session_s, call.is_past_us, *forwards = saved[12:]
-        call.forwarded = [ForwardedBy(*each) for each in forwards]
+        call.answered, hung_up, call.seen_at, call.session_s, call.is_past_us, *more = saved[12:]
+        call.forwarded = [ForwardedBy(*each) for each in more if not isinstance(each, dict)]
+        call.relayed = next((Relayed(**each) for each in more if isinstance(each, dict)), None)
         call.serial, call.challenged_by = saved[0], Party(call.challenged_by)
         call.hung_up = {tag: (at, Party(by)) for tag, (at, by) in hung_up.items()}
         return call
@@ -93,6 +97,7 @@ class Call:
             {tag: (at, by.value) for tag, (at, by) in self.hung_up.items()},
             *(self.seen_at, self.session_s, self.is_past_us),
             *((each.by, each.to, each.why) for each in self.forwarded),
+            *([asdict(self.relayed)] if self.relayed else []),
         ]
 
     @property
@@ -140,6 +145,12 @@ class Call:
         forwarded = ForwardedBy(event.by, event.to, event.why)
         if forwarded not in self.forwarded and len(self.forwarded) < MAX_FORKS:
             self.forwarded.append(forwarded)
+
+    def relay(self, event: events.Relayed, is_by_caller: bool) -> None:
+        """An engine has relayed its media; of several dialogs the first one counts of which something is known."""
+        if self.relayed is None or self.relayed.voice is None:
+            counts = (event.from_packets, event.to_packets)
+            self.relayed = Relayed(event.engine, *(counts if is_by_caller else counts[::-1]))
 
     def answer(self, event: Answered) -> CallDetailRecord | None:
         """A callee picked up. Returns the record if its BYE has overtaken the answer."""
@@ -202,6 +213,7 @@ class Call:
             "status": self.status if self.answered_at else None,
             "ended_by": None,
             "forwarded": [asdict(each) for each in self.forwarded],
+            "relayed": asdict(self.relayed) if self.relayed else None,
             "state": state.value,
             "past_us": self.is_past_us and state is Phase.UP,
         }
@@ -264,6 +276,7 @@ class Call:
             status=status,
             ended_by=by,
             forwarded=tuple(self.forwarded),
+            relayed=self.relayed,
         )
 
 

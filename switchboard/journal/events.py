@@ -7,6 +7,9 @@ from switchboard.journal.record import Party
 
 MAX_TEXT = 1024
 """Characters kept of a Call-ID, tag or URI: what is longer is nobody's phone, and may not fill our memory."""
+UNKNOWN = -1
+"""So many packets came where nobody knows."""
+_MOST_PACKETS = 2**53
 _END_OF_TIME = 4_102_444_800.0  # 2100
 _PARTIES = {party.value: party for party in Party if party is not Party.UNSEEN}
 _Call = tuple[str, str, float]
@@ -81,6 +84,22 @@ class Forwarded(NamedTuple):
     after_s: int
 
 
+class Relayed(NamedTuple):
+    """A BYE ends a dialog whose media an engine has relayed; both tags are the BYE's.
+
+    `from_packets`, `to_packets`: of media (RTP) that came from who sent the BYE, and from the other side; None where
+    nobody knows.
+    """
+
+    call_id: str
+    from_tag: str
+    at: float
+    to_tag: str
+    engine: str
+    from_packets: int | None
+    to_packets: int | None
+
+
 class Refreshed(NamedTuple):
     """A re-INVITE or UPDATE was answered with a 2xx; both tags are the request's. `session_s` as above."""
 
@@ -106,7 +125,7 @@ class Bye(NamedTuple):
     by: Party | None = None
 
 
-CallEvent = Invite | Ringing | Forwarded | Answered | Failed | Unconfirmed | Refreshed | Bye
+CallEvent = Invite | Ringing | Forwarded | Answered | Failed | Unconfirmed | Refreshed | Relayed | Bye
 
 
 def read_event(item: object) -> CallEvent:
@@ -175,6 +194,14 @@ def _read_forward(kind: str, call: _Call, details: list[Any]) -> CallEvent:
     raise EventError(f"not an event: {kind!r} with three texts and {after_s}")
 
 
+def _read_relayed(kind: str, call: _Call, details: list[Any]) -> CallEvent:
+    _, to_tag, engine, *counts = details
+    if kind == "relayed" and all(UNKNOWN <= each < _MOST_PACKETS for each in counts):
+        known = (None if each == UNKNOWN else each for each in counts)
+        return _new(Relayed, (*call, _text(to_tag), _text(engine), *known))
+    raise EventError(f"not an event: {kind!r} with three texts and {counts}")
+
+
 _HEAD = (int, str, str, str, float)
 _READERS: dict[tuple[type, ...], Callable[[str, _Call, list[Any]], CallEvent]] = {
     _HEAD: _read_bare,
@@ -182,6 +209,7 @@ _READERS: dict[tuple[type, ...], Callable[[str, _Call, list[Any]], CallEvent]] =
     (*_HEAD, str, str, int): _read_in_dialog,
     (*_HEAD, str, str, int, str): _read_ended,
     (*_HEAD, str, str, str, int): _read_forward,
+    (*_HEAD, str, str, str, int, int): _read_relayed,
     (*_HEAD, str, int): _read_answer,
     (*_HEAD, str, int, int, bool): _read_answer,
     (*_HEAD, int, str): _read_failure,

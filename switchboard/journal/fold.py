@@ -17,6 +17,7 @@ from switchboard.journal.events import (
     Forwarded,
     Invite,
     Refreshed,
+    Relayed,
     Ringing,
     Unconfirmed,
 )
@@ -105,6 +106,8 @@ class CallFolder:
             self._bye(event, now_at)
         elif isinstance(event, Refreshed):
             self._refreshed(event, now_at)
+        elif isinstance(event, Relayed):
+            self._relayed(event, now_at)
         else:
             self._respond(event, now_at)
 
@@ -157,6 +160,14 @@ class CallFolder:
         for tag in (event.from_tag, event.to_tag):
             if call := self._find((event.call_id, tag), event.at):
                 call.refresh(event)
+                self._table.keep(call, now_at)
+                return
+        self.strays += 1
+
+    def _relayed(self, event: Relayed, now_at: float) -> None:
+        for tag, is_by_caller in ((event.from_tag, True), (event.to_tag, False)):
+            if call := self._find((event.call_id, tag), event.at):
+                call.relay(event, is_by_caller)
                 self._table.keep(call, now_at)
                 return
         self.strays += 1

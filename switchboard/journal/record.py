@@ -79,6 +79,39 @@ class ForwardedBy:
         return f"{self.by} → {self.to} ({self.why})"
 
 
+class Voice(StrEnum):
+    """In which directions the media of a call flowed."""
+
+    BOTH_WAYS = "both ways"
+    ONE_WAY = "one way"
+    NONE = "none"
+
+    @property
+    def flaw(self) -> str:
+        """What is to be said of it, if anything is."""
+        return {Voice.ONE_WAY: "one-way voice", Voice.NONE: "no voice"}.get(self, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """An engine relayed the media: packets (RTP) that came from the caller and from the callee; None: nobody knows."""
+
+    engine: str
+    from_caller: int | None
+    from_callee: int | None
+
+    @property
+    def voice(self) -> Voice | None:
+        """In which directions it flowed; None: nobody knows."""
+        if self.from_caller is None or self.from_callee is None:
+            return None
+        return (Voice.NONE, Voice.ONE_WAY, Voice.BOTH_WAYS)[bool(self.from_caller) + bool(self.from_callee)]
+
+    def __str__(self) -> str:
+        told = f"{self.from_caller} from the caller, {self.from_callee} from the callee"
+        return f"{self.engine} ({told if self.voice else 'unknown'})"
+
+
 class CallDetailRecord(BaseModel):
     """One call, ended; fields in their order on disk. An instant is None if what it marks did not happen."""
 
@@ -105,15 +138,26 @@ class CallDetailRecord(BaseModel):
     ended_by: Party
     forwarded: tuple[ForwardedBy, ...] = ()
     """In their order; on disk only if there are any."""
+    relayed: Relayed | None = None
+    """On disk only if an engine has relayed the media."""
+
+    @property
+    def voice_flaw(self) -> str:
+        """`one-way voice` or `no voice`, where an engine has noticed it; else empty."""
+        voice = self.relayed and self.relayed.voice
+        return voice.flaw if voice else ""
 
     def to_line(self) -> bytes:
         """The record as one line of cdr.jsonl, newline included."""
-        fields = {name: value for name, value in vars(self).items() if name != "forwarded"}
+        fields = {name: value for name, value in vars(self).items() if name not in _IF_ANY}
         if self.forwarded:
             fields["forwarded"] = [asdict(each) for each in self.forwarded]
+        if self.relayed:
+            fields["relayed"] = asdict(self.relayed)
         return _to_json(fields).encode() + b"\n"
 
 
+_IF_ANY: Final = ("forwarded", "relayed")
 _INSTANTS: Final = ("started_at", "ringing_at", "answered_at", "ended_at")
 
 
@@ -160,6 +204,8 @@ def write_csv(records: Iterable[CallDetailRecord], stream: TextIO) -> None:
 def _cell(value: object) -> object:
     if isinstance(value, tuple):
         return _cell(", ".join(map(str, value)))
+    if isinstance(value, Relayed):
+        return _cell(str(value))
     if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
         return f"'{value}"
     return value

@@ -64,6 +64,8 @@ class Row(NamedTuple):
         more: dict[str, Any] = dict(record.model_extra or {})
         if record.forwarded:
             more["forwarded"] = [asdict(each) for each in record.forwarded]
+        if record.relayed:
+            more["relayed"] = asdict(record.relayed)
         values: list[Any] = [getattr(record, name) for name in _FIELDS]
         if _ESCAPED_NUL in line:
             more, values = _storable(more), _storable(values)

@@ -36,6 +36,7 @@ RECORD: dict[str, Any] = {
     "status": 200,
     "ended_by": "callee",
     "forwarded": [],
+    "relayed": None,
 }
 
 
@@ -176,3 +177,11 @@ def test_some_of_the_records(switchboard: Run, data_dir: Path) -> None:
 
 def test_cdr_in_two_forms_at_once(switchboard: Run) -> None:
     assert switchboard("cdr", "--json", "--csv").status == 2
+
+
+def test_a_record_of_one_way_voice_says_so(switchboard: Run, data_dir: Path) -> None:
+    relayed = {"engine": "rtpengine://127.0.0.1:2223", "from_caller": 250, "from_callee": 0}
+    (data_dir / "cdr.jsonl").write_text(json.dumps({**RECORD, "relayed": relayed}) + "\n")
+    assert json.loads(switchboard("cdr", "--json").stdout)["records"][0]["relayed"] == relayed
+    assert "answered, one-way voice" in switchboard("cdr").stdout
+    assert "250 from the caller, 0 from the callee" in switchboard("cdr", "--csv").stdout

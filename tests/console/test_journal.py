@@ -153,3 +153,14 @@ def test_quick_searches(open_console: Open) -> None:
     (week,) = re.findall(r'<a href="(/journal\?[^"]*)">Last 7 days</a>', page)
     assert f'<a href="{week}" aria-current="true">' in browser.get(unescape(week)).text
     assert browser.get("/journal?outcome=missed").status_code == 200
+
+
+def test_one_way_voice_is_told(open_console: Open, data_dir: Path) -> None:
+    told = [
+        {"engine": "rtpengine://127.0.0.1:2223", "from_caller": 9, "from_callee": each} for each in (0, 9)
+    ]
+    records = [record(number, relayed=each) for number, each in enumerate(told)]
+    (data_dir / "cdr.jsonl").write_bytes(b"".join(each.to_line() for each in records))
+    page = open_console().get("/journal").text
+    assert page.count("one-way voice") == 1
+    assert page.index("call-1") < page.index("one-way voice") < page.index("call_id=call-0")

@@ -193,7 +193,11 @@ def test_a_bye_ends_it_at_the_engine(by: object) -> None:
     assert {asked.command["from-tag"], asked.command["to-tag"]} == {"from-1", "to-1"}
     assert made.core.stats()["media_both_ways"] == 1
     made.receive(response(bye.message, 200, tag=""), bye.to)
-    figures = "from=250;to=3" if by == LUKAS else "from=3;to=250"
+    counts = [250, 3] if by == LUKAS else [3, 250]
+    tags = ["from-1", "to-1"] if by == LUKAS else ["to-1", "from-1"]
+    told = [event.details for event in made.events if event.kind == "relayed"]
+    assert told == [(*tags, str(ENGINES[0]), *counts)]
+    figures = f"from={counts[0]};to={counts[1]}"
     assert made.answers()[-1].message.get("x-relayed") == figures
 
 

@@ -2,6 +2,7 @@
 
 from switchboard.journal.call import Call
 from switchboard.journal.events import (
+    UNKNOWN,
     Answered,
     Bye,
     CallEvent,
@@ -9,12 +10,14 @@ from switchboard.journal.events import (
     Forwarded,
     Invite,
     Refreshed,
+    Relayed,
     Ringing,
     Unconfirmed,
 )
 from switchboard.journal.record import CallDetailRecord, Party
 
 T0 = 1_795_341_600.0
+ENGINE = "rtpengine://127.0.0.1:2223"
 CALLER, CALLEE = "sip:lukas@10.0.0.1", "sip:mia@10.0.0.1"
 
 
@@ -53,6 +56,16 @@ def failed(status: int, by: str = "callee", at: float = 2.0, call_id: str = "c")
     return Failed(call_id, "a", T0 + at, status, Party(by))
 
 
+def relayed(
+    from_packets: int | None = 250,
+    to_packets: int | None = 3,
+    from_tag: str = "a",
+    to_tag: str = "b",
+    at: float = 5.0,
+) -> Relayed:
+    return Relayed("c", from_tag, T0 + at, to_tag, ENGINE, from_packets, to_packets)
+
+
 def bye(
     from_tag: str = "a", to_tag: str = "b", at: float = 5.0, call_id: str = "c", status: int = 200
 ) -> Bye:
@@ -81,6 +94,9 @@ def item(number: int, event: CallEvent) -> list[object]:
         case Bye():
             by = [event.by.value] if event.by else []
             return [*head, event.from_tag, event.to_tag, event.status, *by]
+        case Relayed():
+            counts = (UNKNOWN if each is None else each for each in (event.from_packets, event.to_packets))
+            return [*head, event.from_tag, event.to_tag, event.engine, *counts]
         case Refreshed():
             return [*head, event.from_tag, event.to_tag, event.session_s]
         case Ringing() | Unconfirmed():

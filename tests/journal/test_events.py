@@ -10,6 +10,7 @@ from journal.scripts import (
     invite,
     item,
     refreshed,
+    relayed,
     ringing,
     unconfirmed,
 )
@@ -29,6 +30,8 @@ from switchboard.journal.events import MAX_TEXT, CallEvent, EventError, Invite, 
         unconfirmed(),
         forwarded("lenka", "group:office"),
         refreshed(9, 1800),
+        relayed(),
+        relayed(None, None),
         bye(),
         bye(status=481),
     ],
@@ -54,6 +57,10 @@ def test_long_texts_are_cut() -> None:
 @pytest.mark.parametrize(
     "bad",
     [
+        [1, "relayed", "c", "a", T0, "a", "b", "rtpengine://h", 1, -2],
+        [1, "relayed", "c", "a", T0, "a", "b", "rtpengine://h", 2**60, 1],
+        [1, "refreshed", "c", "a", T0, "a", "b", "rtpengine://h", 1, 1],
+        [1, "relayed", "c", "a", T0, "a", "b", "rtpengine://h", 1],
         None,
         5,
         "invite",

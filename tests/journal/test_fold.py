@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from journal.scripts import (
+    ENGINE,
     T0,
     answered,
     bye,
@@ -13,6 +14,7 @@ from journal.scripts import (
     forwarded,
     invite,
     refreshed,
+    relayed,
     ringing,
     unconfirmed,
 )
@@ -23,6 +25,7 @@ from switchboard.journal.events import CallEvent, Ringing
 from switchboard.journal.file import parse_records
 from switchboard.journal.fold import MAX_OPEN, CallFolder
 from switchboard.journal.record import CallDetailRecord, ForwardedBy, Outcome, Party
+from switchboard.journal.record import Relayed as RelayedMedia
 from switchboard.journal.waits import CHALLENGE_S, GRACE_S, INVITE_S, PAST_US_S
 
 MAX_CALL_S = 43_200.0
@@ -331,3 +334,27 @@ def test_a_call_that_went_on_is_saved() -> None:
     calls = folder(invite(), forwarded("lenka", "lukas"))
     (call,) = opened(calls.take_changes())
     assert call.forwarded == [ForwardedBy("lenka", "lukas", "busy")]
+
+
+@pytest.mark.parametrize(
+    ("events", "from_caller", "from_callee"),
+    [
+        ([relayed(), bye()], 250, 3),
+        ([relayed(from_tag="b", to_tag="a"), bye("b", "a")], 3, 250),
+        ([relayed(None, None), relayed(), bye()], 250, 3),
+        ([relayed(), relayed(1, 1), bye()], 250, 3),
+        ([relayed(None, None), bye()], None, None),
+    ],
+)
+def test_who_relayed_is_recorded(
+    events: list[CallEvent], from_caller: int | None, from_callee: int | None
+) -> None:
+    calls = folder(invite(), answered(), *events, relayed())
+    (record,) = calls.take_records()
+    assert record.relayed == RelayedMedia(ENGINE, from_caller, from_callee)
+    assert calls.strays == 1
+
+
+def test_a_call_whose_media_was_relayed_is_saved() -> None:
+    (call,) = opened(folder(invite(), answered(), relayed()).take_changes())
+    assert call.relayed == RelayedMedia(ENGINE, 250, 3)

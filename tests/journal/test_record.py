@@ -11,6 +11,8 @@ from switchboard.journal.record import (
     ForwardedBy,
     Outcome,
     Party,
+    Relayed,
+    Voice,
     outcome_of,
     parse_line,
     timestamp,
@@ -97,9 +99,9 @@ def test_csv() -> None:
     write_csv([RECORD], stream)
     assert stream.getvalue() == (
         "call_id,caller,callee,started_at,ringing_at,answered_at,ended_at,duration_s,outcome,status,ended_by,"
-        "forwarded\n"
+        "forwarded,relayed\n"
         "a84b4c76e66710,sip:lukas@10.0.0.1,sip:žofia@10.0.0.1,2026-11-22T10:00:00.123Z,,2026-11-22T10:00:01.000Z,"
-        "2026-11-22T10:00:03.500Z,2.5,answered,200,callee,\n"
+        "2026-11-22T10:00:03.500Z,2.5,answered,200,callee,,\n"
     )
 
 
@@ -115,7 +117,34 @@ def test_who_forwarded_is_on_the_line_and_in_the_csv() -> None:
     stream = io.StringIO()
     write_csv([record], stream)
     last = "žofia → group:office (busy), group:office → eva (group)"
-    assert stream.getvalue().endswith(f',callee,"{last}"\n')
+    assert stream.getvalue().endswith(f',callee,"{last}",\n')
+
+
+@pytest.mark.parametrize(
+    ("from_caller", "from_callee", "voice", "flaw"),
+    [
+        (250, 3, Voice.BOTH_WAYS, ""),
+        (0, 3, Voice.ONE_WAY, "one-way voice"),
+        (250, 0, Voice.ONE_WAY, "one-way voice"),
+        (0, 0, Voice.NONE, "no voice"),
+        (None, None, None, ""),
+    ],
+)
+def test_who_relayed_is_on_the_line_and_in_the_csv(
+    from_caller: int | None, from_callee: int | None, voice: Voice | None, flaw: str
+) -> None:
+    relayed = Relayed("rtpengine://127.0.0.1:2223", from_caller, from_callee)
+    record = RECORD.model_copy(update={"relayed": relayed})
+    assert json.loads(record.to_line())["relayed"] == {
+        "engine": "rtpengine://127.0.0.1:2223",
+        "from_caller": from_caller,
+        "from_callee": from_callee,
+    }
+    assert parse_line(record.to_line()) == record
+    assert (relayed.voice, record.voice_flaw) == (voice, flaw)
+    stream = io.StringIO()
+    write_csv([record], stream)
+    assert str(relayed) in stream.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def changed(**values: object) -> bytes:
 
 def test_a_row_has_what_the_record_says() -> None:
     row = row_of()
-    assert row._asdict() | finished("one").model_dump(exclude={"forwarded"}) == row._asdict()
+    assert row._asdict() | finished("one").model_dump(exclude={"forwarded", "relayed"}) == row._asdict()
     assert (row.switchboard, row.more) == ("here", None)
 
 
@@ -46,7 +46,17 @@ def test_who_forwarded_is_among_the_rest_and_makes_no_other_row() -> None:
     assert parse_line(row.to_line())
 
 
-@pytest.mark.parametrize("name", [name for name in CallDetailRecord.model_fields if name != "forwarded"])
+def test_who_relayed_is_among_the_rest_and_makes_no_other_row() -> None:
+    relayed = {"engine": "rtpengine://127.0.0.1:2223", "from_caller": 0, "from_callee": None}
+    row = row_of(changed(relayed=relayed))
+    assert row.id == row_of().id
+    assert json.loads(row.more or "") == {"relayed": relayed}
+    assert parse_line(row.to_line())
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in CallDetailRecord.model_fields if name not in ("forwarded", "relayed")]
+)
 def test_another_record_is_another_row(name: str) -> None:
     values = {"status": 404, "duration_s": 0.001, "outcome": "busy", "ended_by": "unseen"}
     other = changed(**{name: values.get(name, "2026-01-02T03:04:05.678Z")})

@@ -55,6 +55,7 @@ STATUSES = st.sampled_from(
     [200, 202, 299, 300, 401, 407, 408, 430, 480, 481, 486, 487, 500, 503, 603, 699, 700]
 )
 PARTIES = st.sampled_from(["caller", "callee", "switchboard", "unseen"])
+PACKETS = st.sampled_from([-1, 0, 250])
 SESSIONS = st.sampled_from([0, 0, 90, 1800, 7000, 100_000, 1 << 40])
 TEXTS = st.sampled_from(
     ["", "a", "a:b", "2026-11-22T10:00:00.000Z", 'say "a"', "back\\slash", "\t", "\x7f", "ž", "\udcff"]
@@ -76,6 +77,7 @@ def any_event(
         happened("ringing", *head),
         happened("unconfirmed", *head),
         happened("forwarded", *head, callers, callees, st.sampled_from(["busy", "always"]), st.just(0)),
+        happened("relayed", *head, callers, callees, st.just("rtpengine://h"), PACKETS, PACKETS),
         happened("answered", *head, callees, STATUSES),
         happened("answered", *head, callees, st.sampled_from([200, 202]), SESSIONS, st.booleans()),
         happened("failed", *head, STATUSES, PARTIES),

@@ -38,7 +38,7 @@ modparam("registrar", "max_expires", {most})
 modparam("registrar", "default_expires", {most})
 modparam("auth", "nonce_expire", {nonce_s})
 modparam("auth", "algorithm", "{algorithm}")
-modparam("tm", "fr_timer", 5000)
+modparam("tm", "fr_timer", {patience_ms})
 
 request_route {{
     if (is_method("REGISTER")) {{
@@ -97,7 +97,8 @@ class Provider:
     a number is of somebody who has registered; None: many phones at `host`, and a number is `OUTSIDE` and the port of
     one. `enter`: makes its command one for another network.
 
-    `least_s`, `most_s`: of a registration. `nonce_s`: how long a nonce lasts. `streams`: it is reached over TCP, too,
+    `least_s`, `most_s`: of a registration. `nonce_s`: how long a nonce lasts. `patience_s`: so long it waits for any
+    answer to what it passes on. `streams`: it is reached over TCP, too,
     and calls who has registered over that connection only.
     """
 
@@ -112,6 +113,7 @@ class Provider:
         nonce_s: int = 300,
         algorithm: str = "",
         busy: bool = False,
+        patience_s: float = 5.0,
         streams: bool = False,
         port: int = 0,
         enter: Callable[..., list[str]] | None = None,
@@ -128,6 +130,7 @@ class Provider:
             "algorithm": algorithm,
             "realm": REALM,
             "password": PASSWORD,
+            "patience_ms": round(patience_s * 1000),
             "no_tcp": "no" if streams else "yes",
         }
         self._listeners = [f"udp:{self.place}", *([f"tcp:{self.place}"] if streams else [])]

@@ -105,6 +105,9 @@ def test_a_phone_behind_address_translation(
     told = wait_until(lambda: explained(switchboard, call.call_id), "the explanation")
     assert f"A media engine at {HOST} relayed their voice. It got " in told
     assert re.search(r"[0-9]+ packets of voice from lenka-\w+ and [0-9]+ packets of voice from lukas-", told)
+    relayed = switchboard.wait_record(call.call_id)["relayed"]
+    assert relayed["engine"] == engine.url
+    assert min(relayed["from_caller"], relayed["from_callee"]) > 0
 
 
 @pytest.mark.parametrize("is_first", [True, False])
