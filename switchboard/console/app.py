@@ -47,6 +47,7 @@ from switchboard.console.sessions import LIFETIME_S, Sessions
 from switchboard.console.sip_socket import SipSocket
 from switchboard.console.softphone import Softphone
 from switchboard.console.streams import Streams
+from switchboard.console.subscriptions import Subscriptions
 from switchboard.console.trunks import TrunkPage
 from switchboard.console.users import Users
 from switchboard.console.watch import Watch
@@ -117,6 +118,7 @@ def make_app(settings: Settings, context: BusContext, key: bytes) -> Starlette:
         *Groups(pages, people).routes,
         *OwnPage(pages, people).routes,
         *Flows(pages, settings, context).routes,
+        *Subscriptions(pages, settings, context).routes,
         *TrunkPage(pages, settings, context).routes,
         *Phones(pages, settings, people).routes,
         *Softphone(pages, settings).routes,

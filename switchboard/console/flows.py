@@ -29,7 +29,7 @@ class Flows:
 
     async def show(self, request: Request) -> Response:
         """Those that a search finds, the oldest of each worker first."""
-        text, skip = request.query_params.get("text", "").strip()[:256], _skip_of(request)
+        text, skip = request.query_params.get("text", "").strip()[:256], skip_of(request)
         found, problem = ConnectionPage([], 0, 0), ""
         try:
             found = await asyncio.to_thread(
@@ -60,6 +60,7 @@ def _link(text: str, skip: int) -> str:
     return f"{PATH}?{urlencode({'text': text, 'skip': skip})}"
 
 
-def _skip_of(request: Request) -> int:
+def skip_of(request: Request) -> int:
+    """How many rows stand before those of the page that is asked for."""
     text = request.query_params.get("skip", "")
     return min(int(text), MAX_SKIP) if text.isascii() and text.isdigit() else 0

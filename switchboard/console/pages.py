@@ -37,6 +37,8 @@ SAID = {
     "ruled": "Saved: calls go so from the next one on.",
     "trunk-tried": "It is registered anew now; the page shows what the provider answers when it is loaded again.",
     "trunk-not-tried": "It was not registered anew: see the log.",
+    "unsubscribed": "The phone is told that it watches no more.",
+    "not-unsubscribed": "Nothing was ended: it is over already, or the worker presence does not answer.",
     "linked": "There is a new link; earlier ones are void.",
     "unlinked": "The link is void.",
     "logged-out": "You are logged out.",
@@ -76,8 +78,10 @@ class Pages:
         templates.filters |= {"rate": rate, "memory": memory, "iso": epoch}
         return cls(templates, sessions, rules, {} if badges is None else badges)
 
-    def page(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-        """A whole page."""
+    def page(
+        self, request: Request, template: str, status: int = 200, *, is_own: bool = False, **values: Any
+    ) -> HTMLResponse:
+        """A whole page. `is_own`: of a user, who sees nothing of the console."""
         session: Session = request.state.session
         return HTMLResponse(
             self.part(
@@ -89,6 +93,7 @@ class Pages:
                 nav=NAV,
                 badges=self.badges,
                 now_at=time.time(),
+                is_own=is_own,
                 said=SAID.get(request.query_params.get("said", "")),
                 **values,
             ),

@@ -4,7 +4,7 @@ All functions block until the registrar has answered: call them on a thread. Eac
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from switchboard.console.bad_user import BadUser
@@ -25,6 +25,15 @@ class Ruled:
     name: str
     rules: Mapping[str, Any]
     notes: Sequence[str] = ()
+
+
+NEW_GROUP: Final = Ruled("", {"members": [], "way": "all", "after_s": USUAL_S, "then": ""})
+"""What the form of a new group begins with."""
+
+
+def shown_again(ruled: Ruled, typed: Mapping[str, Any] | None) -> Ruled:
+    """The same with what somebody has typed, which was refused."""
+    return ruled if typed is None else replace(ruled, rules=typed)
 
 
 class RuleDesk:
@@ -87,6 +96,18 @@ def changes_of(form: Mapping[str, str]) -> dict[str, Any]:
         "dnd": "dnd" in form,
         "also": words_of(form.get("also", "")),
     }
+
+
+def typed_rules(form: Mapping[str, str]) -> dict[str, Any]:
+    """The fields as a form shows them again that was refused, whatever was typed."""
+    texts = {name: form.get(name, "") for name in (*CASES, "after_s")}
+    return {**texts, "dnd": "dnd" in form, "also": [form.get("also", "")]}
+
+
+def typed_group(form: Mapping[str, str]) -> dict[str, Any]:
+    """The same of a group."""
+    texts = {name: form.get(name, "") for name in ("way", "after_s", "then")}
+    return {**texts, "members": [form.get("members", "")]}
 
 
 def seconds_of(form: Mapping[str, str]) -> int:

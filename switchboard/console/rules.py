@@ -1,7 +1,8 @@
 """The console's pages of rules: groups, for the operator; the own rules, for a user with a link."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import structlog
 from starlette.requests import Request
@@ -13,7 +14,16 @@ from switchboard.console.bad_user import BadUser
 from switchboard.console.own_links import user_named
 from switchboard.console.pages import Pages
 from switchboard.console.people import People, Person, why_not
-from switchboard.console.rule_desk import Ruled, changes_of, seconds_of, words_of
+from switchboard.console.rule_desk import (
+    NEW_GROUP,
+    Ruled,
+    changes_of,
+    seconds_of,
+    shown_again,
+    typed_group,
+    typed_rules,
+    words_of,
+)
 from switchboard.registrar.rule_words import WAYS
 from switchboard.registrar.store import StoreError
 
@@ -49,7 +59,9 @@ class Groups:
             }
             saved = await asyncio.to_thread(self._rules.put_group, name, changes)
         except (BadUser, RpcError) as error:
-            return await self._page(request, why_not(error), _status(error))
+            return await self._page(
+                request, why_not(error), _status(error), typed=Ruled(name, typed_group(form))
+            )
         _log(request, "group changed", group=name)
         return await self._page(request, notes=saved.notes, done=f"The group {name} is saved.")
 
@@ -70,7 +82,9 @@ class Groups:
         status: int = 200,
         notes: Sequence[str] = (),
         done: str = "",
+        typed: Ruled | None = None,
     ) -> Response:
+        """`typed`: what was refused, to be shown again."""
         groups: list[Ruled] = []
         try:
             groups = await asyncio.to_thread(self._rules.groups)
@@ -80,7 +94,8 @@ class Groups:
             request,
             "groups.html",
             status,
-            groups=groups,
+            groups=[typed if typed and typed.name == each.name else each for each in groups],
+            new=typed if typed and typed.name not in {each.name for each in groups} else NEW_GROUP,
             ways=WAYS,
             problem=problem,
             notes=notes,
@@ -116,7 +131,8 @@ class OwnPage:
         try:
             await asyncio.to_thread(self._people.rules.change, person.user, changes_of(request.state.form))
         except (BadUser, RpcError) as error:
-            return await self._page(request, person, why_not(error), _status(error))
+            typed = typed_rules(request.state.form)
+            return await self._page(request, person, why_not(error), _status(error), typed=typed)
         _log(request, "user has other rules, by the own link", user=person.user)
         return RedirectResponse(f"/own/{request.path_params['token']}?saved", 303)
 
@@ -132,19 +148,40 @@ class OwnPage:
     def _refused(self, request: Request, error: Exception) -> Response:
         problem = str(error) if isinstance(error, BadUser) else why_not(error)
         return self._pages.page(
-            request, "own.html", _status(error), person=None, ruled=None, problem=problem, done=False
+            request,
+            "own.html",
+            _status(error),
+            is_own=True,
+            person=None,
+            ruled=None,
+            problem=problem,
+            done=False,
         )
 
     async def _page(
-        self, request: Request, person: Person, problem: str = "", status: int = 200, done: bool = False
+        self,
+        request: Request,
+        person: Person,
+        problem: str = "",
+        status: int = 200,
+        done: bool = False,
+        typed: Mapping[str, Any] | None = None,
     ) -> Response:
+        """`typed`: what was refused, to be shown again."""
         ruled = None
         try:
-            ruled = await asyncio.to_thread(self._people.rules.of, person.user)
+            ruled = shown_again(await asyncio.to_thread(self._people.rules.of, person.user), typed)
         except (BadUser, RpcError) as error:
             problem, status = problem or why_not(error), 503
         return self._pages.page(
-            request, "own.html", status, person=person, ruled=ruled, problem=problem, done=done
+            request,
+            "own.html",
+            status,
+            is_own=True,
+            person=person,
+            ruled=ruled,
+            problem=problem,
+            done=done,
         )
 
 

@@ -1,10 +1,11 @@
 """The console's pages of users and phones: who may register, with which phones, and what to type into a phone."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlencode
 
 import structlog
@@ -19,7 +20,7 @@ from switchboard.console.own_links import LIFETIME_S
 from switchboard.console.pages import Pages, qr_code
 from switchboard.console.people import People, Person, why_not
 from switchboard.console.provisioning import offered_transports
-from switchboard.console.rule_desk import Ruled, changes_of
+from switchboard.console.rule_desk import Ruled, changes_of, shown_again, typed_rules
 from switchboard.registrar.store import StoreError
 from switchboard.settings.local import SourceAddresses
 from switchboard.settings.model import Settings
@@ -121,7 +122,7 @@ class Users:
         try:
             password = await asyncio.to_thread(self._people.add, user, name)
         except (BadUser, NotWritten, RpcError) as error:
-            return await self._list(request, why_not(error), _status(error))
+            return await self._list(request, why_not(error), _status(error), (user, name))
         _log(request, "user added", user)
         return await self._one(request, user, password=password, is_new=True)
 
@@ -159,7 +160,11 @@ class Users:
         """Other rules for the user's calls."""
         user, form = _field(request, "user"), request.state.form
         return await self._act(
-            request, user, "ruled", lambda: self._people.rules.change(user, changes_of(form))
+            request,
+            user,
+            "ruled",
+            lambda: self._people.rules.change(user, changes_of(form)),
+            typed_rules(form),
         )
 
     async def link(self, request: Request) -> Response:
@@ -172,15 +177,26 @@ class Users:
         user = _field(request, "user")
         return await self._act(request, user, "unlinked", lambda: self._people.links.revoke(user))
 
-    async def _act(self, request: Request, user: str, said: str, act: Callable[[], object]) -> Response:
+    async def _act(
+        self,
+        request: Request,
+        user: str,
+        said: str,
+        act: Callable[[], object],
+        typed: Mapping[str, Any] | None = None,
+    ) -> Response:
+        """`typed`: rules to be shown again if they are refused."""
         try:
             await asyncio.to_thread(act)
         except (BadUser, NotWritten, RpcError, StoreError) as error:
-            return await self._one(request, user, why_not(error), _status(error))
+            return await self._one(request, user, why_not(error), _status(error), typed=typed)
         _log(request, f"user {said}", user)
         return RedirectResponse(f"/users/one?{urlencode({'user': user, 'said': said})}", 303)
 
-    async def _list(self, request: Request, problem: str = "", status: int = 200) -> Response:
+    async def _list(
+        self, request: Request, problem: str = "", status: int = 200, typed: tuple[str, str] = ("", "")
+    ) -> Response:
+        """`typed`: name and display name of a new user that were refused, to be shown again."""
         found: list[Person] = []
         shown: list[Person] = []
         wanted = request.query_params.get("text", "").strip()
@@ -197,6 +213,7 @@ class Users:
             qualifies=bool(self._settings.qualify_s),
             more=max(0, len(found) - SHOWN),
             text=wanted,
+            typed=typed,
             problem=problem,
             has_passwords=self._people.has_passwords,
         )
@@ -210,8 +227,9 @@ class Users:
         *,
         password: str = "",
         is_new: bool = False,
+        typed: Mapping[str, Any] | None = None,
     ) -> Response:
-        """`password`: a new one, to be shown."""
+        """`password`: a new one, to be shown. `typed`: rules that were refused, to be shown again."""
         person = None
         try:
             person = await asyncio.to_thread(self._people.one, user)
@@ -238,15 +256,15 @@ class Users:
             qualifies=bool(self._settings.qualify_s),
             transports=offered_transports(self._settings),
             texts=await asyncio.to_thread(self._texts_of, user),
-            ruled=await asyncio.to_thread(self._rules_of, user),
+            ruled=await asyncio.to_thread(self._rules_of, user, typed),
             link=f"{self._url(console)}/own/{token}" if token else "",
             link_days=round(LIFETIME_S / 86_400),
         )
 
-    def _rules_of(self, user: str) -> Ruled | None:
+    def _rules_of(self, user: str, typed: Mapping[str, Any] | None) -> Ruled | None:
         """None if they cannot be had now."""
         with suppress(BadUser, RpcError):
-            return self._people.rules.of(user)
+            return shown_again(self._people.rules.of(user), typed)
         return None
 
     def _texts_of(self, user: str) -> int:

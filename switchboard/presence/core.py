@@ -1,6 +1,7 @@
 """The presence worker's core: packages, who watches them, and what has to be kept. No clock, no socket, no store."""
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Final
 
 from switchboard.codec import CodecError, pack, unpack
@@ -88,9 +89,16 @@ class PresenceCore:
         self.publications.load(publications)
         self.watching.load(subscriptions, at)
 
-    def listed(self, at: float) -> list[dict[str, object]]:
-        """Who watches whom, for people."""
-        return [_described(each, at) for each in self.watching.subscriptions.values()]
+    def listed(self, start: int, most: int, at: float) -> list[dict[str, object]]:
+        """Who watches whom, for people: at most so many, behind the first `start`."""
+        some = islice(self.watching.subscriptions.values(), start, start + most)
+        return [_described(each, at) for each in some]
+
+    def find(self, text: str, start: int, most: int, at: float) -> tuple[list[dict[str, object]], int, int]:
+        """The same of those that have this text, in any case; how many these are, and how many there are in all."""
+        known, wanted = self.watching.subscriptions.values(), text.lower()
+        found = [each for each in known if _has(each, wanted)]
+        return [_described(each, at) for each in found[start : start + most]], len(found), len(known)
 
     def stats(self) -> Mapping[str, float]:
         """Counters."""
@@ -120,6 +128,11 @@ class PresenceCore:
         for package in ("presence", "reg"):
             for user in self.watching.watched(package) if users is None else users:
                 self.watching.changed(package, user, at)
+
+
+def _has(each: Subscription, text: str) -> bool:
+    texts = each.watcher, each.remote, each.user, each.package, each.target
+    return not text or any(text in one.lower() for one in texts)
 
 
 def _described(each: Subscription, at: float) -> dict[str, object]:

@@ -262,7 +262,9 @@ class PresenceService(Actor):
             self._next_giving = now + GIVE_AGAIN_S
 
     def answer(self, question: str, body: Any) -> Any:
-        """subscriptions.list: some of them, after so many; subscriptions.end: whether there was one with that tag.
+        """subscriptions.list: some of them, after so many; subscriptions.find: of those with a text.
+
+        subscriptions.end: whether there was one with that tag.
 
         messages.*: see `MessageDesk`. NotWritten.
         """
@@ -270,7 +272,10 @@ class PresenceService(Actor):
             return self._messages.tell(question, body, time.monotonic())
         match question, body:
             case "subscriptions.list", int(start):
-                return self._core.listed(self._clock.at())[start : start + LISTED_AT_ONCE]
+                return self._core.listed(max(0, start), LISTED_AT_ONCE, self._clock.at())
+            case "subscriptions.find", [str(text), int(start), int(most)]:
+                most = max(0, min(most, LISTED_AT_ONCE))
+                return self._core.find(text, max(0, start), most, self._clock.at())
             case "subscriptions.end", str(tag):
                 return self._core.watching.end(tag, "deactivated", self._clock.at())
         raise LookupError(question)

@@ -83,6 +83,34 @@ def test_what_cannot_be_is_told_on_the_page(browser: TestClient, form: dict[str,
     assert "<b>'" not in answer.text
 
 
+def test_what_was_typed_stays_when_it_is_refused(browser: TestClient) -> None:
+    post(browser, "/groups/save", name="office", members="lukas")
+    typed = {"always": "lenka", "busy": "lukas", "after_s": "7", "also": "101, <b>", "dnd": "on"}
+    page = post(browser, "/users/rules", user="lenka", **typed).text
+    assert [field(page, each) for each in ("always", "busy", "after_s", "also")] == list(typed.values())[:4]
+    assert 'value="on" selected' in page
+    post(browser, "/users/link", user="lenka")
+    link = own_link(browser)
+    form = {"csrf": token_of(browser.get(link).text), **typed}
+    page = browser.post(link, data=form, headers={"Origin": HERE}).text
+    assert [field(page, each) for each in ("always", "also")] == ["lenka", "101, <b>"]
+    bad = {"members": "lukas, <b>", "way": "turn", "after_s": "8", "then": "eva"}
+    for name, forms in (("office", 2), ("hotline", 2)):
+        page = post(browser, "/groups/save", name=name, **bad).text
+        assert (unescape(page).count('value="lukas, <b>"'), page.count('name="members"')) == (1, forms)
+        assert page.count('value="turn" selected') == 1
+    assert re.search('name="name"[^>]* value="hotline"', page)
+    page = post(browser, "/users/add", user="a b", display_name="Eva").text
+    assert (field(page, "user"), field(page, "display_name")) == ("a b", "Eva")
+
+
+def test_the_own_page_shows_nothing_of_the_console(browser: TestClient) -> None:
+    post(browser, "/users/link", user="lenka")
+    for page in (browser.get(own_link(browser)).text, browser.get("/own/x").text):
+        assert ("<nav" in page, 'href="/"' in page, 'href="/users' in page) == (False, False, False)
+    assert "<nav" in browser.get("/users").text
+
+
 def test_groups(browser: TestClient) -> None:
     assert "Add a group" in browser.get("/groups").text
     saved = post(

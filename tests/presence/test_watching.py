@@ -286,7 +286,7 @@ def test_numbers_go_up_within_what_is_kept(desk: Desk) -> None:
 
 def test_what_is_listed(desk: Desk) -> None:
     desk.subscribe()
-    (listed,) = desk.core.listed(desk.at)
+    (listed,) = desk.core.listed(0, 9, desk.at)
     assert (listed["watcher"], listed["user"], listed["package"]) == ("lukas", "lenka", "presence")
     assert listed["contact"] == CONTACT.partition("<")[2][:-1]
     assert LENKA_AOR in next(iter(desk.core.watching.subscriptions.values())).local
@@ -309,3 +309,20 @@ def test_what_is_not_known_yet_is_not_told(desk: Desk) -> None:
     assert [each.get("event") for each in later.notifies()] == ["dialog"]
     watching.changed("dialog", "lenka", later.at)
     assert later.notifies() == []
+
+
+def test_a_search_finds_some(desk: Desk) -> None:
+    desk.subscribe("lenka", "dialog")
+    for number in range(3):
+        desk.subscribe("peter", "dialog", call_id=f"call-{number + 2}")
+    desk.subscribe("Eva", sender="peter", call_id="call-9")
+
+    def found(text: str, start: int = 0, most: int = 9) -> tuple[list[object], int, int]:
+        some, matching, total = desk.core.find(text, start, most, desk.at)
+        return [each["user"] for each in some], matching, total
+
+    assert found("PETER") == (["peter", "peter", "peter", "Eva"], 4, 5)
+    assert found("peter", 2, 1) == (["peter"], 4, 5)
+    assert found("presence") == (["Eva"], 1, 5)
+    assert found("", 4) == (["Eva"], 5, 5)
+    assert found("nobody") == ([], 0, 5)

@@ -115,6 +115,8 @@ def test_a_successor_has_the_subscription(
     service.flush()
     (listed,) = service.answer("subscriptions.list", 0)
     assert service.answer("subscriptions.list", 1) == []
+    assert service.answer("subscriptions.find", ["LENKA", 0, 9]) == ([listed], 1, 1)
+    assert service.answer("subscriptions.find", ["eva", -1, -1]) == ([], 0, 1)
     later = PresenceService(settings, context, 0)
     try:
         assert [each["tag"] for each in later.answer("subscriptions.list", 0)] == [listed["tag"]]

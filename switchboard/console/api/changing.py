@@ -14,6 +14,7 @@ from switchboard.history.endings import CannotEnd, NoSuchCall
 from switchboard.history.reader import history_of
 from switchboard.settings.hosts import Component
 from switchboard.settings.model import Settings
+from switchboard.survey.subscriptions import end_subscription
 
 
 class Changing:
@@ -79,6 +80,15 @@ class Changing:
                 problems=(404,),
             ),
             Operation(
+                "end_subscription",
+                "DELETE",
+                "/subscriptions/{tag}",
+                "End a subscription; a phone that wants to watch subscribes again",
+                self.unsubscribe,
+                status=204,
+                problems=(404,),
+            ),
+            Operation(
                 "hang_up",
                 "POST",
                 "/calls/{call_id}/hangup",
@@ -129,6 +139,13 @@ class Changing:
         query: models.BindingQuery = call.query
         await self._run(lambda: self._people.unbind(query.user, query.contact))
         _log("binding removed", call, user=query.user, contact=query.contact)
+
+    async def unsubscribe(self, call: Call) -> None:
+        """End a subscription."""
+        tag = call.path["tag"]
+        if not await self._run(lambda: end_subscription(self._settings, self._context, tag)):
+            raise Problem(404, "There is no such subscription (any more).")
+        _log("subscription ended", call, tag=tag)
 
     async def hang_up(self, call: Call) -> models.HungUp:
         """End a call."""

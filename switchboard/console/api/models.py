@@ -491,6 +491,39 @@ class Trunks(BaseModel):
     trunks: list[Trunk]
 
 
+class Subscription(BaseModel):
+    """Somebody watches a user, or the calls of a group."""
+
+    watcher: str = Field(description="Empty: nobody of this switchboard.")
+    from_uri: str = Field(description="Who it is, as the phone says.")
+    user: str = Field(description="Who is watched; `group:NAME` for a group.")
+    package: str = Field(description="As `presence`, `dialog`, `reg`, `message-summary`.")
+    contact: str
+    since_at: str
+    left_s: float = Field(description="Until it expires.")
+    state: Literal["active", "waits", "ends"] = Field(
+        description="`waits`: the last NOTIFY is not answered yet; `ends`: it is over, and being told so."
+    )
+    failures: int = Field(description="How many NOTIFYs in a row were not delivered.")
+    tag: str = Field(description="By which it is ended.")
+
+
+class SubscriptionsQuery(Paged):
+    """Which subscriptions."""
+
+    text: Annotated[
+        Text, Field(description="A part of watcher, watched user, package or Contact, in any case.")
+    ] = ""
+
+
+class Subscriptions(Page):
+    """Subscriptions, the oldest first. `found`: how many match; `total`: how many there are."""
+
+    subscriptions: list[Subscription]
+    found: int
+    total: int
+
+
 class WaitingTexts(BaseModel):
     """The texts that wait for a user who is not there."""
 

@@ -36,6 +36,7 @@ from switchboard.survey.connections import connection_page
 from switchboard.survey.messages import texts_waiting
 from switchboard.survey.reach import Reached, reach_of
 from switchboard.survey.reading import WorkerLine
+from switchboard.survey.subscriptions import subscription_page
 from switchboard.survey.trunks import trunks_of
 
 ANSWER_S = 2.0
@@ -120,6 +121,15 @@ class Reading:
                 self.connections,
                 models.Connections,
                 models.ConnectionsQuery,
+            ),
+            Operation(
+                "subscriptions",
+                GET,
+                "/subscriptions",
+                "Who watches whom",
+                self.subscriptions,
+                models.Subscriptions,
+                models.SubscriptionsQuery,
             ),
             Operation("texts", GET, "/texts", "Texts that wait", self.texts, models.Texts),
             Operation("trunks", GET, "/trunks", "Accounts at providers", self.trunks, models.Trunks),
@@ -317,6 +327,21 @@ class Reading:
             next=str(end) if skip < end < found.found else None,
         )
 
+    async def subscriptions(self, call: Call) -> models.Subscriptions:
+        """Who watches whom."""
+        query: models.SubscriptionsQuery = call.query
+        skip, settings = int(query.cursor or 0), self._settings
+        found = await self._run(
+            lambda: subscription_page(settings, self._context, query.text, skip, query.limit)
+        )
+        end = skip + len(found.subscriptions)
+        return models.Subscriptions(
+            subscriptions=[_subscription(each) for each in found.subscriptions],
+            found=found.found,
+            total=found.total,
+            next=str(end) if skip < end < found.found else None,
+        )
+
     async def texts(self, call: Call) -> models.Texts:  # noqa: ARG002
         """Users for whom texts wait, by name."""
         found = await self._run(lambda: texts_waiting(self._settings, self._context))
@@ -500,3 +525,8 @@ def _failed(group: FailedRegistrations) -> models.FailedGroup:
         call_id=group.call_id,
         account=_account(group.account),
     )
+
+
+def _subscription(each: Mapping[str, Any]) -> models.Subscription:
+    told = {**each, "from_uri": each["from"], "since_at": timestamp(each["since_at"])}
+    return models.Subscription(**told)

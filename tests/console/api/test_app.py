@@ -36,7 +36,7 @@ def test_the_description_is_for_everybody(open_console: Open) -> None:
     described = open_console(console_password=PASSWORD_HASH).get(f"{ROOT}/openapi.json")
     assert described.status_code == 200
     assert described.json()["openapi"].startswith("3.1")
-    assert len(operations(open_console())) == 33
+    assert len(operations(open_console())) == 35
 
 
 def test_the_documentation_has_every_operation(open_console: Open) -> None:
@@ -68,7 +68,7 @@ def test_a_cookie_is_no_token(open_console: Open) -> None:
 def test_who_may_read_changes_nothing(open_console: Open, tokens: ApiTokens) -> None:
     browser, headers = open_console(), {"Authorization": f"Bearer {tokens.add('reader', True, 1.0)}"}
     writing = [(method, path) for method, path in operations(browser) if method != "GET"]
-    assert len(writing) == 11
+    assert len(writing) == 12
     for method, path in writing:
         check_problem(browser.request(method, path, headers=headers), 403)
     assert browser.get(f"{ROOT}/phrases", headers=headers).status_code == 200
