@@ -6,6 +6,7 @@ when it was sent, unless the sender did.
 """
 
 from collections.abc import Iterable, Iterator
+from email.parser import BytesHeaderParser
 from email.utils import formatdate
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
@@ -63,8 +64,15 @@ def key_of(message: Message, user: str) -> str:
 
 def is_worth_keeping(message: Message) -> bool:
     """Whether a MESSAGE says anything later: not if somebody is typing, nor if it is over at once."""
+    return _kind(message) not in _PASSING and _lasts_s(message) != 0
+
+
+def _kind(message: Message) -> str:
+    """The content's media type, of what is in an envelope (CPIM, RFC 3862) that of the content."""
     kind = (message.get(Header.CONTENT_TYPE) or "").partition(";")[0].strip().lower()
-    return kind not in _PASSING and _lasts_s(message) != 0
+    if kind != "message/cpim":
+        return kind
+    return BytesHeaderParser().parsebytes(message.body.partition(b"\r\n\r\n")[2]).get_content_type()
 
 
 def make_kept(message: Message, user: str, is_proved: bool, at: float, keep_s: float) -> Kept:

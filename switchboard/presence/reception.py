@@ -29,6 +29,7 @@ PACKAGES: Final = ("presence", "dialog", "reg")
 """Packages of which the worker has the state, as Allow-Events tells them."""
 WANTED_S: Final = 5.0
 """A router tells of calls for so long after each `calls.wanted`."""
+_ENDS_HERE: Final = ("SUBSCRIBE", "PUBLISH")
 RETRY_AFTER: Final = ("Retry-After", "5")
 
 
@@ -138,6 +139,7 @@ class Reception:
             return Answer(405, (("Allow", ", ".join(self._handlers)),))
         try:
             check_syntax(request.message)
+            _check_require(request.message)
             return handler.take(request, at)
         except Refused as refused:
             return refused.answer
@@ -151,6 +153,12 @@ class Reception:
         raw = build_response(message, answer.status, "", answer.to_tag or make_tag(), answer.headers, via)
         language = message.get(Header.ACCEPT_LANGUAGE) or ""
         return pack_translated(to, raw, request.sender, language)
+
+
+def _check_require(message: Message) -> None:
+    """Refused (RFC 3261 §8.2.2.3): no extension is known here. A text may ask for one of its phone."""
+    if message.method in _ENDS_HERE and (required := message.values(Header.REQUIRE)):
+        raise Refused(420, ("Unsupported", ", ".join(required)))
 
 
 class _Handle(Protocol):

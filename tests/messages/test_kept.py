@@ -77,6 +77,20 @@ def test_what_says_nothing_later(line: str, is_worth: bool) -> None:
     assert is_worth_keeping(message(line)) == is_worth
 
 
+@pytest.mark.parametrize(
+    ("wrapped", "is_worth"),
+    [
+        ("Content-Type: text/plain\r\n\r\nhello", True),
+        ("Content-type: Application/IM-isComposing+XML\r\nContent-Length: 4\r\n\r\n<a/>", False),
+        ("hello", True),
+        ("", True),
+    ],
+)
+def test_what_is_in_an_envelope_counts(wrapped: str, is_worth: bool) -> None:
+    body = f"From: <sip:a@b>\r\nNS: imdn <urn:ietf:params:imdn>\r\n\r\n{wrapped}"
+    assert is_worth_keeping(message("Content-Type: Message/CPIM", body=body)) == is_worth
+
+
 def test_what_tells_it_from_others() -> None:
     found = message()
     assert key_of(found, "lenka") == key_of(message("X: again"), "lenka") != key_of(found, "lukas")

@@ -72,6 +72,15 @@ def test_refusals(error: Exception, status: int, field_: str, value: str) -> Non
     assert (answer.status, answer.get(field_)) == (status, value)
 
 
+@pytest.mark.parametrize(("line", "status"), [("Require: eventlist, x", 420), ("Require: ,", 200)])
+def test_extensions_that_nobody_knows_are_refused(line: str, status: int) -> None:
+    under_test, script = reception(Answer(200))
+    raw = RAW.replace(b"Event:", line.encode() + b"\r\nEvent:")
+    answer = response(under_test.take(item(raw), 0.0, 0.0))
+    assert (answer.status, len(script.taken)) == (status, status == 200)
+    assert answer.get("unsupported") == ("eventlist, x" if status == 420 else None)
+
+
 def test_a_method_that_nobody_takes() -> None:
     raw = request("SUBSCRIBE", "sip:lukas@10.0.0.1")
     assert response(reception(Answer(200))[0].take(item(raw), 0.0, 0.0)).status == 405
