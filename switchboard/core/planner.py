@@ -17,7 +17,8 @@ there: the group says what comes next.
 
 The right to call is that of who forwards, not of who calls: numbers go through the dial plan with the class of the
 forwarding user ("group:NAME" for a group), other domains only for users who may. No forward leads to an
-emergency number. A destination that was passed already is a loop, and ends the plan.
+emergency number. A destination that was passed already is a loop, and ends the plan. A rule that leads to who calls
+does not hold in that call.
 """
 
 from collections.abc import Collection, Iterable
@@ -134,10 +135,10 @@ class _Making:
         rules = self._planner.rules.of(user)
         if rules is None:
             return self._add(Stage((Callee(user),), 0, *way))
-        if rules.always and rules.always != self._caller:
+        if self._leads(rules.always, user):
             return self._go_on(way, Forward(user, rules.always, Why.ALWAYS), path)
         if rules.dnd:
-            if rules.busy:
+            if self._leads(rules.busy, user):
                 return self._go_on(way, Forward(user, rules.busy, Why.DND), path)
             return self._end(way, self._planner.dnd_status, "Do Not Disturb")
         return self._ring(user, rules, way, path)
@@ -150,7 +151,7 @@ class _Making:
         forwards, before = way[0], len(self._called)
         self._called += callees
         busy, silent, absent_place = (
-            self._go_on((forwards, 0), Forward(user, to, why, seconds), path) if to else 0
+            self._go_on((forwards, 0), Forward(user, to, why, seconds), path) if self._leads(to, user) else 0
             for to, why, seconds in (
                 (rules.busy, Why.BUSY, 0),
                 (rules.no_answer, Why.NO_ANSWER, rules.after_s),
@@ -169,7 +170,7 @@ class _Making:
         self._planner.left_out += max(0, len(turns) - room)
         if turns[:room]:
             return self._take_turns(group, turns[:room], way, path)
-        if group.then:
+        if self._leads(group.then, path[-1]):
             return self._go_on(way, Forward(path[-1], group.then, Why.GROUP), path)
         return self._end(way, 480, "Nobody In The Group Can Be Called")
 
@@ -182,7 +183,7 @@ class _Making:
         ]
         before, after = len(self._called), 0
         self._called += [callee for callees, _ in turns for callee in callees]
-        if group.then:
+        if self._leads(group.then, path[-1]):
             after = self._go_on((way[0], 0), Forward(path[-1], group.then, Why.GROUP, group.after_s), path)
         del self._called[before:]
         for place, follower in zip(places, [*places[1:], after], strict=True):
@@ -190,6 +191,10 @@ class _Making:
                 busy=follower, silent=follower, absent=follower, failed=follower
             )
         return places[0]
+
+    def _leads(self, to: str, by: str) -> bool:
+        """Whether a rule leads on: there is a destination, and it is not who calls."""
+        return bool(to) and not (self._caller and self._find(to, by).user == self._caller)
 
     def _go_on(self, way: Way, forward: Forward, path: tuple[str, ...]) -> int:
         forwards, fresh = way

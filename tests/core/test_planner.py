@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from playbook import Board
@@ -9,6 +10,7 @@ from playbook import Board
 from switchboard.codec import pack, unpack
 from switchboard.core.call_plan import Plan, restore_stage
 from switchboard.core.call_rules import MOST_MEMBERS, WAYS, Group, StaticRules, UserRules
+from switchboard.core.dial_plan import DialPlan
 from switchboard.core.planner import MOST_FORWARDS, MOST_STAGES, Planner
 from switchboard.core.stages import Stages
 from switchboard.core.targets import TargetPolicy
@@ -72,6 +74,7 @@ def test_every_plan_ends_is_bounded_and_survives_the_log(
         assert len(stage.forwards) <= MOST_FORWARDS + 1
         assert 0 <= stage.fresh <= len(stage.forwards)
         assert stage.callees or stage.status >= 400
+        assert caller in ("", callee) or caller not in [each.user for each in stage.callees]
     assert tuple(restore_stage(each) for each in unpack(pack([each.saved() for each in plan]))) == plan
 
 
@@ -98,6 +101,26 @@ def test_where_a_call_is_in_its_plan_survives_the_log(drawn: StaticRules) -> Non
     stages.next([])
     found = Stages.restore(unpack(pack(stages.saved()), lists=False))
     assert (found.stage, found.saved()) == (stages.stage, stages.saved())
+
+
+@pytest.mark.parametrize("to", ["lenka", "101", "sip:lenka@10.0.0.1", "sip:101@10.0.0.1"])
+def test_a_rule_that_leads_to_who_calls_does_not_hold(to: str) -> None:
+    """The secretary, to whom the calls of the boss go, reaches the boss, however the rule names her."""
+    around = Board(dial_plan=DialPlan(numbers={"101": "lenka"})).proxy.env.policy
+    drawn = StaticRules(
+        {
+            "away": UserRules(always=to),
+            "boss": UserRules(busy=to, no_answer=to, unregistered=to),
+            "resting": UserRules(busy=to, dnd=True),
+        },
+        [Group("office", ("jan",), then=to)],
+    )
+    planner = Planner(drawn, around)
+    for callee in ("away", "boss", "group:office"):
+        (stage,) = planner.plan(callee, "lenka", 0.0)
+        assert [each.user for each in stage.callees] == ["jan" if "office" in callee else callee]
+    assert [each.status for each in planner.plan("resting", "lenka", 0.0)] == [480]
+    assert len(planner.plan("boss", "jan", 0.0)) == 4
 
 
 def test_a_group_leaves_out_whom_the_call_has_passed() -> None:
