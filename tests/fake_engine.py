@@ -16,11 +16,15 @@ _END = b"end"
 
 
 class FakeEngine:
-    """It runs inside the `with` block. `reply`: what it answers to a command; None: nothing. `asked`: all that came."""
+    """It runs inside the `with` block. `reply`: what it answers to a command; None: nothing. `asked`: all that came.
+
+    `answers_pings`: to pings it has an answer of its own.
+    """
 
     def __init__(self) -> None:
         self.asked: list[Command] = []
         self.reply: Callable[[Command], Reply] = answered
+        self.answers_pings = True
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((HOST, 0))
         self.port: int = self._socket.getsockname()[1]
@@ -59,7 +63,9 @@ class FakeEngine:
             command = _text(decode(body))
             self.asked.append(command)
             is_ping = command["command"] == "ping"
-            reply: Reply = {"result": "pong"} if is_ping else self.reply(command)
+            reply: Reply = {"result": "pong"} if is_ping and self.answers_pings else None
+            if not is_ping:
+                reply = self.reply(command)
             if reply is not None:
                 self._socket.sendto(cookie + b" " + encode(reply), source)
 

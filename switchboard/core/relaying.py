@@ -168,8 +168,9 @@ class Relayed:
     def _end(self, place: int, mark: Mark, told: Told, effects: ProxyEffects) -> None:
         """An engine has told what it relayed, or none has: the response to the BYE may pass."""
         self._is_ending, self._figures = False, told.figures
-        engine = self._relays.in_order(self._incoming.message.call_id, mark.engine)[0]
-        note_relayed(self._incoming, told.engine or engine, told.figures, effects)
+        first = self._relays.in_order(self._incoming.message.call_id, mark.engine)[0]
+        engine = told.engine if told.engine and told.figures else first
+        note_relayed(self._incoming, engine, told.figures, effects)
         if self._then is not None:
             self._go_on(place, self._then, effects)
 

@@ -144,12 +144,14 @@ class Relays:
         told: Told,
         effects: ProxyEffects,
     ) -> None:
-        """Count whether voice came from both sides of a call that has ended."""
+        """Count whether voice came from both sides of a call that has ended; no engine may know of it any more."""
         if then is not None:
             then(told, effects)
         if told.figures is not None:
             came = sum(told.figures.of(tag) > 0 for tag in tags)
             self.counters[("media_silent", "media_one_way", "media_both_ways")[came]] += 1
+        else:
+            self.counters["media_forgotten"] += 1
 
     def media_address(self, flow: Flow) -> dict[str, Value]:
         """What SDP for who is at `flow` names, and its family."""

@@ -171,7 +171,12 @@ _RULES = (
     Rule(
         "media_voice_total",
         "Relayed calls that have ended, by the directions from which an engine got media.",
-        (("media_both_ways", "both"), ("media_one_way", "one"), ("media_silent", "none")),
+        (
+            ("media_both_ways", "both"),
+            ("media_one_way", "one"),
+            ("media_silent", "none"),
+            ("media_forgotten", "unknown"),
+        ),
         "directions",
     ),
     _rule("media_engines_gone", "media_gone", "Media engines that do not answer a router."),

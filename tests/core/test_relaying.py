@@ -201,6 +201,23 @@ def test_a_bye_ends_it_at_the_engine(by: object) -> None:
     assert made.answers()[-1].message.get("x-relayed") == figures
 
 
+@pytest.mark.parametrize("told", [Told(None, error="x"), Told(ENGINES[1], knew_nothing=True)])
+def test_a_bye_of_which_no_engine_knows_more(told: Told) -> None:
+    """The engine of the dialog had gone, or was started anew."""
+    made = board()
+    _, answered = up(made)
+    made.receive(again("BYE", answered, LUKAS), LUKAS)
+    bye = only(made.sent())
+    if made.fragile:
+        return
+    made.relayed(told)
+    assert made.core.stats()["media_forgotten"] == 1
+    made.receive(response(bye.message, 200, tag=""), bye.to)
+    assert made.answers()[-1].message.get("x-relayed") is None
+    details = [event.details for event in made.events if event.kind == "relayed"]
+    assert details == [("from-1", "to-1", str(ENGINES[0]), -1, -1)]
+
+
 @pytest.mark.parametrize("by", [LUKAS, LENKA])
 @pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
 def test_an_offer_in_the_dialog(by: object, method: str) -> None:

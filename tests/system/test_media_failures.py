@@ -1,5 +1,6 @@
 """What becomes of calls when media engines fail, and when a router is killed while one is asked."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,8 @@ from system.dialog import Call, Dialog, hang_up
 from system.harness import Switchboard, wait_until
 from system.net import Net
 from system.user_agent import SDP, UserAgent
+
+from switchboard.media.client import ANSWER_S
 
 pytestmark = pytest.mark.system
 
@@ -144,3 +147,20 @@ def test_a_router_is_killed_while_an_engine_is_asked(
     call.caller.acknowledge()
     call.callee.expect("ACK")
     hang_up(call.callee, call.caller)
+
+
+def test_calls_do_not_wait_for_an_engine_that_was_found_gone(
+    engines: Engines, switchboard: Switchboard, lukas: UserAgent, lenka: UserAgent
+) -> None:
+    """Nobody has asked it for a call: pings have found it out."""
+    engines[0].reply, engines[0].answers_pings = silent, False
+    gone = f"the media engine {engines[0].url} does not answer"
+    wait_until(lambda: gone in switchboard.cli("status", check=False).stderr, "the word of it")
+    for _ in range(4):
+        since = time.monotonic()
+        call = placed(lukas, lenka)
+        assert time.monotonic() - since < ANSWER_S
+        assert not [each for each in engines[0].of(call.call_id) if each["command"] == "offer"]
+        hang_up(call.caller, call.callee)
+    engines[0].reply, engines[0].answers_pings = answered, True
+    wait_until(lambda: gone not in switchboard.cli("status", check=False).stderr, "its return")
