@@ -55,15 +55,9 @@ from switchboard.transports.sender import TABLES, Sender
 from switchboard.workers.log_lines import BindingLog, FailureLog
 from switchboard.workers.reception import RECEIVED_HEAD, Rest, make_reception, rest_of
 from switchboard.workers.record_register import PAGES_KEPT
-from switchboard.workers.rule_register import RuleRegister
+from switchboard.workers.registrar_books import Books
 from switchboard.workers.run import run_actor
-from switchboard.workers.turn_register import TurnRegister
-from switchboard.workers.user_register import (
-    FollowedUsers,
-    KnownUsers,
-    UserRegister,
-    make_authenticator,
-)
+from switchboard.workers.user_register import make_authenticator
 
 GATHER_S = 0.04
 """From one commit to the next under load: a sync to the disk costs as much CPU as forty REGISTERs."""
@@ -137,20 +131,9 @@ class RegistrarService(Actor):
             if not is_here(f"router.{number}", settings)
         }
         self._learned = _CHANGED if settings.registrars == 1 else _LEARNED
-        self._users: KnownUsers = (
-            FollowedUsers(settings, context, instance, self._authenticator)
-            if instance
-            else UserRegister(settings, context, self._publisher, self._authenticator)
-        )
-        self._rules = None if instance else RuleRegister(settings, context, self._publisher, self._is_known)
-        self._page_boxes = [*self._sources, *self._pages.values(), *self._users.outboxes]
-        self.writings = [self._store.writing, *self._users.writings]
-        if self._rules is not None:
-            self._page_boxes += self._rules.outboxes
-            self.writings.append(self._rules.writing)
-        self._turns = None if instance else TurnRegister(settings.turns_path, self._publisher)
-        if self._turns is not None:
-            self.writings.append(self._turns.writing)
+        self._books = Books(settings, context, instance, self._publisher, self._authenticator, self._is_bound)
+        self._page_boxes = [*self._sources, *self._pages.values(), *self._books.outboxes]
+        self.writings = [self._store.writing, *self._books.writings]
         self.outboxes = [*self._sender.outboxes, *self._page_boxes]
         self._gathering = BatchInterval(GATHER_S)
         self._frames: list[bytes] = []
@@ -165,10 +148,7 @@ class RegistrarService(Actor):
         self._next_naming = 0.0
         self._next_beat = math.inf if settings.registrars == 1 else 0.0
         self._bad_items = 0
-        self._files = (
-            store_of(instance, settings),
-            *([] if instance else [settings.users_path, settings.rules_path, settings.turns_path]),
-        )
+        self._files = store_of(instance, settings), *self._books.files
         for report in reports(*self._files):
             structlog.get_logger().warning(str(report))
 
@@ -210,29 +190,15 @@ class RegistrarService(Actor):
                     self._bad_items += not self._close(item)
             case "stream.restarted", [int(stream)] if 0 <= stream < len(self._sender.stream_peers):
                 self._naming[stream] = [], self._connections.users_of(stream)
-            case "users.wanted", list(items):
-                for item in items:
-                    self._bad_items += not self._users.send_page(item)
-            case "users.number", [str(series), int(number)]:
-                self._bad_items += not self._users.told(series, number)
-            case "users.page", list(pages):
-                for page in pages:
-                    self._bad_items += not self._users.take_page(page)
-            case "rules.dialled", list(items) if self._rules is not None:
-                answers = [self._rules.answer_dialled(item) for item in items]
-                self._bad_items += answers.count(b"")
-                self._sender.put_packed(len(answers) - answers.count(b""), b"".join(answers))
-            case "turns.told", list(items) if self._turns is not None:
-                self._bad_items += self._turns.take(items, self._clock.at())
-            case "rules.wanted", list(items) if self._rules is not None:
-                for item in items:
-                    self._bad_items += not self._rules.send_page(item)
+            case "rules.dialled", list(items):
+                answers = self._books.answer_dialled(items)
+                self._sender.put_packed(len(answers), b"".join(answers))
             case "sip.mark", [int(stream), float(stamp)]:
                 self._bad_items += not self._marks.take(stream, stamp)
             case "phrases.tables", tables:
                 self._bad_items += not self._sender.take_tables(tables, now)
             case _:
-                self._bad_items += 1
+                self._books.receive(subject, body, self._clock.at())
 
     def _send_page(self, item: Any) -> None:
         match item:
@@ -390,8 +356,7 @@ class RegistrarService(Actor):
         self._next_telling = now + TELL_EVERY_S
         self._reception.purge(now)
         self._tell_numbers()
-        if self._turns is not None:
-            self._turns.keep()
+        self._books.keep()
 
     def _beat(self, now: float) -> None:
         """Tell the edge that this one of several registrars is there, and whether it can write."""
@@ -450,22 +415,14 @@ class RegistrarService(Actor):
     def _try_again(self) -> None:
         if self._store.writing.error:
             self._store.try_again()
-        self._users.try_again()
-        if self._rules is not None:
-            self._rules.try_again()
-        if self._turns is not None:
-            self._turns.keep()
+        self._books.try_again()
 
     def watch(self) -> dict[int, Callable[[float], None]]:
         """Routers that begin to listen, and what others have changed in the store."""
         watched: dict[int, Callable[[float], None]] = dict.fromkeys(self._publisher.fds, self._greet)
         if self._store.fd is not None:
             watched[self._store.fd] = self._hear_store
-        if self._users.fd is not None:
-            watched[self._users.fd] = self._hear_users
-        if self._rules is not None and self._rules.fd is not None:
-            watched[self._rules.fd] = self._hear_rules
-        return watched
+        return watched | self._books.watch()
 
     def _hear_store(self, now: float) -> None:
         if self._store.writing.error:
@@ -473,13 +430,6 @@ class RegistrarService(Actor):
             self._store.try_again()
         self._store.go_on()
         self._publish()
-
-    def _hear_users(self, _now: float) -> None:
-        self._users.tell()
-
-    def _hear_rules(self, _now: float) -> None:
-        if self._rules is not None:
-            self._rules.tell()
 
     def _greet(self, _now: float) -> None:
         """A router that has just come may have missed a change; it hears at once which is the last."""
@@ -490,10 +440,7 @@ class RegistrarService(Actor):
         if self._pages:
             self._publisher.send("location.clock", [self._clock.at()])
         self._publisher.send("location.number", [self._store.number])
-        if self._turns is not None:
-            self._turns.greet()
-        self._users.tell()
-        self._hear_rules(0.0)
+        self._books.tell()
 
     def pause_s(self) -> float:
         """What is left of GATHER_S while REGISTERs come so fast that a commit is worth the wait."""
@@ -528,14 +475,8 @@ class RegistrarService(Actor):
 
         location.known: which of these users are registered, or were so lately.
 
-        auth.failing; user.*: see `UserRegister`; rules.*: see `RuleKeeper`. A user's rules go before the user does.
+        auth.failing; for others see `Books`.
         """
-        if self._rules is not None and question == "user.remove" and isinstance(body, str):
-            self._rules.forget(body)
-        if question.startswith("user."):
-            return self._users.answer(question, body)
-        if self._rules is not None and question.startswith("rules."):
-            return self._rules.answer(question, body)
         if question == "auth.failing":
             return self._authenticator.failing.often() if self._authenticator else []
         match question, body:
@@ -546,10 +487,10 @@ class RegistrarService(Actor):
                 return [user for user in users if user in table or table.was_bound(user)]
             case "location.remove", [str(user), str(contact)]:
                 return self._remove(user, contact)
-        raise LookupError(question)
+        return self._books.answer(question, body)
 
-    def _is_known(self, user: str) -> bool:
-        return self._users.has(user) or bool(self._registrar.bindings(user, self._clock.at()))
+    def _is_bound(self, user: str) -> bool:
+        return bool(self._registrar.bindings(user, self._clock.at()))
 
     def _list(self, at: int, wanted: Wanted) -> list[Any]:
         """A page: what these positions are good for, users with their bindings, and the next position."""
@@ -592,7 +533,7 @@ class RegistrarService(Actor):
 
     def notes(self) -> list[str]:
         """What was lost of its files, whether anybody can register, and what is wrong with the clock."""
-        return [*map(str, reports(*self._files)), *self._users.notes(), *self._clock_notes()]
+        return [*map(str, reports(*self._files)), *self._books.notes(), *self._clock_notes()]
 
     def _clock_notes(self) -> list[str]:
         """As long as it matters. A shared store has a clock of its own."""
@@ -615,15 +556,14 @@ class RegistrarService(Actor):
             **self._store.stats(),
             "users": users,
             "bindings": bindings,
-            **({"rules": len(self._rules)} if self._rules is not None else {}),
-            **({"turns": len(self._turns)} if self._turns is not None else {}),
+            **self._books.stats(),
             "displaced": self._registrar.displaced,
             "displaced_unlogged": self._binding_log.unlogged,
             "connections.dropped": self._connections.dropped,
             "connections.unconnected": self._connections.unconnected,
             "connections.forgotten": self._connections.forgotten,
             **self._sender.stats(),
-            "bad_items": counters["bad_items"] + self._bad_items,
+            "bad_items": counters["bad_items"] + self._bad_items + self._books.bad_items,
             "auth_failed": self._failures.count,
             "auth_challenged": self._authenticator.challenged if self._authenticator else 0,
             "auth_repeated": self._authenticator.repeated if self._authenticator else 0,
@@ -634,11 +574,7 @@ class RegistrarService(Actor):
     def close(self) -> None:
         """Let go of the store and the peers."""
         self._store.close()
-        self._users.close()
-        if self._rules is not None:
-            self._rules.close()
-        if self._turns is not None:
-            self._turns.close()
+        self._books.close()
         self._publisher.close()
         self._sender.close()
         for each in self._edge_rx:
