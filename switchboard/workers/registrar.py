@@ -21,13 +21,12 @@ from switchboard.bus.marks import Marks
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer, Publisher
 from switchboard.bus.rounds import BatchInterval
-from switchboard.clock import GRACE_S, SteadyClock, boot_id, describe
+from switchboard.clock import SteadyClock
 from switchboard.codec import CodecError, list_at
 from switchboard.core.gruu import Gruus
 from switchboard.core.overload import read_stamp
 from switchboard.edge.in_service import BEAT_EVERY_S
 from switchboard.registrar.connections import Connections
-from switchboard.registrar.grace import Grace
 from switchboard.registrar.listing import USERS_A_PAGE, Wanted
 from switchboard.registrar.rebind import RegistrarPolicy
 from switchboard.registrar.rules import Registrar
@@ -52,6 +51,7 @@ from switchboard.storage.unusable import NotWritten
 from switchboard.storage.writing import RETRY_S
 from switchboard.transports.edge_outboxes import edges_of
 from switchboard.transports.sender import TABLES, Sender
+from switchboard.workers.lifetimes import Lifetimes
 from switchboard.workers.log_lines import BindingLog, FailureLog
 from switchboard.workers.reception import RECEIVED_HEAD, Rest, make_reception, rest_of
 from switchboard.workers.record_register import PAGES_KEPT
@@ -68,10 +68,8 @@ AWAY_S = 1.0
 _CHANGED, _LEARNED = frames.head("location.changed"), frames.head("location.learned")
 TELL_EVERY_S = 1.0
 """Between two announcements of the last change's number; expired bindings are looked for as often."""
-PURGED_AT_ONCE = 300
-"""Users in one commit, some milliseconds long. What waits meanwhile is answered before the next one."""
-PURGE_PAUSE_S = 0.01
-"""The same between two commits of bindings whose connection has been closed."""
+UNBIND_PAUSE_S = 0.01
+"""Between two commits of bindings whose connection has been closed; what waits meanwhile is answered."""
 
 
 class RegistrarService(Actor):
@@ -112,8 +110,6 @@ class RegistrarService(Actor):
             Gruus(key),
             self._connections.bound,
         )
-        self._grace = self._make_grace()
-        self._look_at_clock()
         self._reception = make_reception(self._registrar, 64 * settings.t1_s)
         self._publisher = Publisher(
             context, endpoints.listen(f"{self.name}.{instance}", SocketKind.PUBLISHER)
@@ -131,6 +127,9 @@ class RegistrarService(Actor):
             if not is_here(f"router.{number}", settings)
         }
         self._learned = _CHANGED if settings.registrars == 1 else _LEARNED
+        self._lifetimes = Lifetimes(
+            self._store, self._registrar, self._clock, self._publish, self._publish_expired
+        )
         self._books = Books(settings, context, instance, self._publisher, self._authenticator, self._is_bound)
         self._page_boxes = [*self._sources, *self._pages.values(), *self._books.outboxes]
         self.writings = [self._store.writing, *self._books.writings]
@@ -142,20 +141,14 @@ class RegistrarService(Actor):
         self._late_until = 0.0
         self._taken = 0  # in this round
         self._began_at = 0.0  # the last commit
-        self._is_purging = False
         self._life = os.urandom(4).hex()
-        self._next_telling = self._next_try = self._next_purge = self._next_unbinding = 0.0
+        self._next_telling = self._next_try = self._next_unbinding = 0.0
         self._next_naming = 0.0
         self._next_beat = math.inf if settings.registrars == 1 else 0.0
         self._bad_items = 0
         self._files = store_of(instance, settings), *self._books.files
         for report in reports(*self._files):
             structlog.get_logger().warning(str(report))
-
-    def _make_grace(self) -> Grace | None:
-        """None with a shared store, by whose clock lifetimes count."""
-        doubt = self._clock.doubt
-        return Grace(self._store, doubt, boot_id()) if doubt and self._store.fd is None else None
 
     def subscriptions(self, endpoints: Endpoints) -> list[str]:
         """The translator's tables; the first registrar's users, for another one."""
@@ -311,6 +304,10 @@ class RegistrarService(Actor):
         if change and change.records:
             self._publisher.send_frame(head + change.pack())
 
+    def _publish_expired(self, change: Change) -> None:
+        """Of several registrars each sees for itself what has expired."""
+        self._publish(change, self._learned)
+
     def _learn(self, change: Change) -> None:
         """Others have bound these users. Of several registrars each has to unbind them if the connection ends."""
         self._publisher.send_frame(self._learned + change.pack())
@@ -323,7 +320,7 @@ class RegistrarService(Actor):
 
     def next_deadline(self) -> float:
         """The next announcement, of which the first is at once, or what the sender has to do, or the next try."""
-        deadline = min(self._next_telling, self._next_purge, self._sender.due_at, self._next_beat)
+        deadline = min(self._next_telling, self._lifetimes.due_at, self._sender.due_at, self._next_beat)
         if self._connections.is_waiting:
             deadline = min(deadline, self._next_unbinding)
         if self._late:
@@ -332,8 +329,6 @@ class RegistrarService(Actor):
             deadline = min(deadline, self._next_naming)
         if self._cannot_write():
             deadline = min(deadline, self._next_try)
-        elif self._grace:
-            return 0.0
         has_work = self._store.is_waiting or (self._frames and not self._late)
         return 0.0 if has_work else deadline
 
@@ -343,12 +338,7 @@ class RegistrarService(Actor):
         if now >= self._next_try and self._cannot_write():
             self._next_try = now + RETRY_S
             self._try_again()
-        if self._grace and not self._store.writing.error:
-            self._give_grace(self._grace)
-        if now >= self._next_purge:
-            self._look_at_clock()
-            more = not (self._grace or self._store.writing.error) and self._purge()
-            self._next_purge = now + (PURGE_PAUSE_S if more else TELL_EVERY_S)
+        self._lifetimes.handle_timer(now)
         if now >= self._next_beat:
             self._beat(now)
         if now < self._next_telling:
@@ -364,43 +354,15 @@ class RegistrarService(Actor):
         for peer in (*self._edge_rx, *self._sender.stream_peers):
             peer.send("registrar.beat", [self._instance, not self._store.writing.error])
 
-    def _give_grace(self, grace: Grace) -> None:
-        with suppress(NotWritten):
-            self._publish(grace.go_on())
-        if grace.is_over:
-            self._grace = None
-            if grace.bindings:
-                structlog.get_logger().warning(
-                    "bindings were given grace", bindings=grace.bindings, why=self._doubt()
-                )
-
-    def _look_at_clock(self) -> None:
-        if step := self._clock.look():
-            structlog.get_logger().warning("the wall clock was set; bindings live on", by_s=round(step, 3))
-        self._registrar.correction_s = self._clock.correction_s
-
-    def _doubt(self) -> str:
-        return f"the clock was {describe(self._clock.doubt)}" if self._clock.doubt else ""
-
-    def _purge(self) -> bool:
-        """Remove what has expired of some users; whether there may be more."""
-        more = self._is_purging = False
-        with suppress(NotWritten):
-            with self._store.expiring() as change:
-                more = self._registrar.purge(self._clock.at(), PURGED_AT_ONCE)
-            self._is_purging = more and bool(change.records)
-            self._publish(change, self._learned)  # of several registrars each sees it for itself
-        return more
-
     def _unbind(self, now: float) -> None:
         """Unbind some of those whose connection has been closed; REGISTERs that came before are answered."""
-        self._next_unbinding = now + PURGE_PAUSE_S
+        self._next_unbinding = now + UNBIND_PAUSE_S
         with suppress(NotWritten):
             self._publish(self._connections.go_on(self._clock.at()))
 
     def _name_connections(self, now: float) -> None:
         """Tell an edge-stream that has been started again whose its connections are, some at a time."""
-        self._next_naming = now + PURGE_PAUSE_S
+        self._next_naming = now + UNBIND_PAUSE_S
         for stream, (users, more) in list(self._naming.items()):
             if users and not self._sender.stream_peers[stream].send("connection.users", users):
                 continue
@@ -445,7 +407,7 @@ class RegistrarService(Actor):
     def pause_s(self) -> float:
         """What is left of GATHER_S while REGISTERs come so fast that a commit is worth the wait."""
         taken, self._taken = self._taken, 0
-        if not taken or self._is_purging:  # what has expired is committed often enough
+        if not taken or self._lifetimes.is_purging:  # what has expired is committed often enough
             return 0.0
         now = time.monotonic()
         return max(0.0, self._gathering.pause_s(now, taken, backlog=False) - (now - self._began_at))
@@ -533,19 +495,7 @@ class RegistrarService(Actor):
 
     def notes(self) -> list[str]:
         """What was lost of its files, whether anybody can register, and what is wrong with the clock."""
-        return [*map(str, reports(*self._files)), *self._books.notes(), *self._clock_notes()]
-
-    def _clock_notes(self) -> list[str]:
-        """As long as it matters. A shared store has a clock of its own."""
-        if self._store.fd is not None:
-            return []
-        doubt, bindings = self._clock.doubt, self._store.count()[1]
-        left_s = doubt.since + GRACE_S - self._clock.at() if doubt else 0.0
-        if not bindings or (left_s <= 0 and not self._clock.is_behind):
-            return []
-        return [
-            f"{self._doubt()}; bindings of before are kept for {GRACE_S / 60:g} min, or what they had left"
-        ]
+        return [*map(str, reports(*self._files)), *self._books.notes(), *self._lifetimes.notes()]
 
     def stats(self) -> dict[str, float]:
         """Those of the reception; bindings displaced; who is bound."""

@@ -33,10 +33,9 @@ from switchboard.sip.headers import Header
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.scan import scan
 from switchboard.storage.writing import RETRY_S
+from switchboard.workers.lifetimes import PURGE_PAUSE_S, PURGED_AT_ONCE
 from switchboard.workers.registrar import (
     GATHER_S,
-    PURGE_PAUSE_S,
-    PURGED_AT_ONCE,
     TELL_EVERY_S,
     RegistrarService,
 )
