@@ -20,9 +20,7 @@ from switchboard.bus.endpoints import Endpoints, SocketKind
 from switchboard.bus.marks import Marks
 from switchboard.bus.outbox import Outbox
 from switchboard.bus.peer import Peer, Publisher
-from switchboard.bus.rounds import BatchInterval
 from switchboard.clock import SteadyClock
-from switchboard.codec import CodecError, list_at
 from switchboard.core.gruu import Gruus
 from switchboard.core.overload import read_stamp
 from switchboard.edge.in_service import BEAT_EVERY_S
@@ -53,18 +51,15 @@ from switchboard.transports.edge_outboxes import edges_of
 from switchboard.transports.sender import TABLES, Sender
 from switchboard.workers.lifetimes import Lifetimes
 from switchboard.workers.log_lines import BindingLog, FailureLog
-from switchboard.workers.reception import RECEIVED_HEAD, Rest, make_reception, rest_of
+from switchboard.workers.reception import make_reception
 from switchboard.workers.record_register import PAGES_KEPT
+from switchboard.workers.register_batches import RegisterBatches
 from switchboard.workers.registrar_books import Books
 from switchboard.workers.run import run_actor
 from switchboard.workers.user_register import make_authenticator
 
-GATHER_S = 0.04
-"""From one commit to the next under load: a sync to the disk costs as much CPU as forty REGISTERs."""
 PATIENCE_S = 0.05
 """A batch, and all else, waits this long for a shared location. A server that is well takes 1 to 5 ms."""
-AWAY_S = 1.0
-"""A location that takes longer is away: REGISTERs are refused until it answers."""
 _CHANGED, _LEARNED = frames.head("location.changed"), frames.head("location.learned")
 TELL_EVERY_S = 1.0
 """Between two announcements of the last change's number; expired bindings are looked for as often."""
@@ -127,6 +122,15 @@ class RegistrarService(Actor):
             if not is_here(f"router.{number}", settings)
         }
         self._learned = _CHANGED if settings.registrars == 1 else _LEARNED
+        self._batches = RegisterBatches(
+            self._store,
+            self._registrar,
+            self._reception,
+            self._authenticator,
+            self._clock.at,
+            self._hand_out,
+            self._note_source,
+        )
         self._lifetimes = Lifetimes(
             self._store, self._registrar, self._clock, self._publish, self._publish_expired
         )
@@ -134,13 +138,6 @@ class RegistrarService(Actor):
         self._page_boxes = [*self._sources, *self._pages.values(), *self._books.outboxes]
         self.writings = [self._store.writing, *self._books.writings]
         self.outboxes = [*self._sender.outboxes, *self._page_boxes]
-        self._gathering = BatchInterval(GATHER_S)
-        self._frames: list[bytes] = []
-        self._late: tuple[Late, list[bytes], list[bytes]] | None = None
-        """A batch of which it is not known yet what became of it: its frames, and the answers if all is well."""
-        self._late_until = 0.0
-        self._taken = 0  # in this round
-        self._began_at = 0.0  # the last commit
         self._life = os.urandom(4).hex()
         self._next_telling = self._next_try = self._next_unbinding = 0.0
         self._next_naming = 0.0
@@ -162,15 +159,7 @@ class RegistrarService(Actor):
 
     def receive_frame(self, frame: bytes) -> int | None:
         """Gather a round's sip.received."""
-        if not frame.startswith(RECEIVED_HEAD):
-            return None
-        try:
-            count = list_at(frame, len(RECEIVED_HEAD))
-        except CodecError:
-            return None
-        self._frames.append(frame)
-        self._taken += count
-        return count
+        return self._batches.take_frame(frame)
 
     def receive(self, subject: str, body: Any, now: float) -> None:
         """Send a router's page."""
@@ -206,29 +195,6 @@ class RegistrarService(Actor):
                 return self._connections.close(flow)
         return False
 
-    def _take_registers(self, now: float) -> None:
-        self._began_at = now
-        taken, self._frames = self._frames, []
-        self._reception.begin()
-        if self._authenticator:
-            self._authenticator.verifier.replays.begin()
-        try:
-            change, items = self._answer_all(taken, now)
-        except Late:
-            return  # `_look_at_late` answers them
-        except (
-            NotWritten
-        ):  # nothing of it has happened; what changes nothing is answered, and all else refused
-            self._take_back()
-            change, items = self._answer_all(taken, now)
-        self._hand_out(change, items, now)
-
-    def _take_back(self) -> None:
-        self._reception.undo()
-        if self._authenticator:
-            self._authenticator.verifier.replays.undo()
-        self._registrar.take_displaced()
-
     def _hand_out(self, change: Change, items: list[bytes], now: float) -> None:
         if failures := self._failures.take():
             self._failure_log.tell(failures, now)
@@ -236,51 +202,6 @@ class RegistrarService(Actor):
         self._publish(change)
         self._sender.put_packed(len(items), b"".join(items))
         self._tell_edge()
-
-    def _look_at_late(self, late: Late, taken: list[bytes], items: list[bytes]) -> None:
-        """Whether it is known what became of a batch, or the location is away: then that is not waited for."""
-        if not late.is_known and time.monotonic() >= self._late_until:
-            self._store.give_up()
-        if not (late.is_known or self._store.writing.error):
-            return
-        self._late = None
-        if late.users is None:
-            self._take_back()
-            self._frames[:0] = taken
-            return
-        answers = self._repeat(rest_of(taken, items, late.users)) if late.users else items
-        self._hand_out(Change(), answers, time.monotonic())
-
-    def _answer_all(self, taken: list[bytes], now: float) -> tuple[Change, list[bytes]]:
-        """The answers to these frames, once what they change is durable. NotWritten."""
-        items: list[bytes] = []
-        try:
-            with self._store.batch() as change:
-                items += [item for frame in taken for item in self._answers(frame, now)]
-                if self._authenticator:
-                    self._store.keep_nonces(self._authenticator.take_changes())
-        except Conflict as conflict:
-            return Change(), self._repeat(rest_of(taken, items, conflict.users))
-        except Late as late:
-            self._late, self._late_until = (late, taken, items), now + AWAY_S
-            raise
-        return change, items
-
-    def _repeat(self, rest: Rest) -> list[bytes]:
-        """Take the REGISTERs of users whom another registrar has changed meanwhile in the next round."""
-        for source in self._reception.take_sources():
-            if source not in rest.flows:
-                self._note_source(source)
-        self._reception.undo()
-        self._frames.append(rest.frame)
-        return rest.answers
-
-    def _answers(self, frame: bytes, now: float) -> list[bytes]:
-        try:
-            return self._reception.take(frame, len(RECEIVED_HEAD), now, self._clock.at())
-        except CodecError:
-            self._bad_items += 1
-            return []
 
     def _tell_edge(self) -> None:
         """How far we are, and from where phones have registered."""
@@ -323,14 +244,13 @@ class RegistrarService(Actor):
         deadline = min(self._next_telling, self._lifetimes.due_at, self._sender.due_at, self._next_beat)
         if self._connections.is_waiting:
             deadline = min(deadline, self._next_unbinding)
-        if self._late:
-            deadline = min(deadline, self._late_until)
+        if (due_at := self._batches.due_at) is not None:
+            deadline = min(deadline, due_at)
         if self._naming:
             deadline = min(deadline, self._next_naming)
         if self._cannot_write():
             deadline = min(deadline, self._next_try)
-        has_work = self._store.is_waiting or (self._frames and not self._late)
-        return 0.0 if has_work else deadline
+        return 0.0 if self._store.is_waiting else deadline
 
     def handle_timer(self, now: float) -> None:
         """Remove some of what has expired; tell the routers the number of the last change, once in TELL_EVERY_S."""
@@ -406,27 +326,20 @@ class RegistrarService(Actor):
 
     def pause_s(self) -> float:
         """What is left of GATHER_S while REGISTERs come so fast that a commit is worth the wait."""
-        taken, self._taken = self._taken, 0
-        if not taken or self._lifetimes.is_purging:  # what has expired is committed often enough
-            return 0.0
-        now = time.monotonic()
-        return max(0.0, self._gathering.pause_s(now, taken, backlog=False) - (now - self._began_at))
+        return self._batches.pause_s(is_busy=self._lifetimes.is_purging)
 
     def flush(self) -> None:
         """Answer what was gathered, after one commit for all."""
         if self._store.is_waiting:
             self._store.go_on()
             self._publish()
-        if self._late:
-            self._look_at_late(*self._late)
-        if self._frames and not self._late:
-            self._take_registers(time.monotonic())
+        self._batches.go_on()
         if self._connections.is_waiting and (now := time.monotonic()) >= self._next_unbinding:
             self._unbind(now)
         if self._naming and (now := time.monotonic()) >= self._next_naming:
             self._name_connections(now)
         self._sender.flush()
-        if not (self._frames or self._late):
+        if self._batches.is_done:
             self._marks.give_back()  # behind the answers, on their way: with the mark they have arrived
         for pages in self._page_boxes:
             pages.flush()
@@ -513,7 +426,10 @@ class RegistrarService(Actor):
             "connections.unconnected": self._connections.unconnected,
             "connections.forgotten": self._connections.forgotten,
             **self._sender.stats(),
-            "bad_items": counters["bad_items"] + self._bad_items + self._books.bad_items,
+            "bad_items": counters["bad_items"]
+            + self._bad_items
+            + self._batches.bad_items
+            + self._books.bad_items,
             "auth_failed": self._failures.count,
             "auth_challenged": self._authenticator.challenged if self._authenticator else 0,
             "auth_repeated": self._authenticator.repeated if self._authenticator else 0,

@@ -34,8 +34,8 @@ from switchboard.sip.message import Message, parse_message
 from switchboard.sip.scan import scan
 from switchboard.storage.writing import RETRY_S
 from switchboard.workers.lifetimes import PURGE_PAUSE_S, PURGED_AT_ONCE
+from switchboard.workers.register_batches import GATHER_S
 from switchboard.workers.registrar import (
-    GATHER_S,
     TELL_EVERY_S,
     RegistrarService,
 )
