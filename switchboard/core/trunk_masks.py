@@ -93,7 +93,11 @@ def mask_in(key: bytes, request: Message, owns: Callable[[SipUri], bool]) -> tup
             break
         token = uri.param(PARAM) or token
     for tag, is_back in ((request.from_tag, False), (request.to_tag, True)):
-        if tag and token and (mask := _opened(key, token.encode(), request.call_id, tag)):
+        if (
+            tag
+            and token
+            and (mask := _opened(key, token.encode("utf-8", "surrogateescape"), request.call_id, tag))
+        ):
             return mask._replace(is_back=is_back), token
     return None
 
