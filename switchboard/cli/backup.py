@@ -29,6 +29,7 @@ MANIFEST = "manifest.json"
 VERSION = 1
 ANSWER_S = 20.0
 KEYS, AUTH_KEY = "keys", "auth.key"
+TRUNKS, PASSWORD = "trunks", ".password"
 TLS, TLS_FILES = Path("tls"), ("ca.pem", "ca.key", "cert.pem", "key.pem")
 
 
@@ -36,7 +37,7 @@ TLS, TLS_FILES = Path("tls"), ("ca.pem", "ca.key", "cert.pem", "key.pem")
 class Part:
     """What can be restored by itself. `files`: by their names in a backup, where they belong; a schema if it has one.
 
-    `component`: whose worker owns them; None: all read them when they start.
+    `component`: whose worker owns them; None: nobody writes to them, and who needs them reads them.
     """
 
     files: Mapping[str, tuple[Path, Schema | None]]
@@ -49,6 +50,7 @@ def parts_of(settings: Settings) -> dict[str, Part]:
     from switchboard.history.store import SCHEMA as HISTORY
     from switchboard.journal.state import SCHEMA as JOURNAL
     from switchboard.messages.store import SCHEMA as MESSAGES
+    from switchboard.presence.store import SCHEMA as PRESENCE
     from switchboard.registrar.rule_store import SCHEMA as RULES
     from switchboard.registrar.sqlite import SCHEMA as BINDINGS
 
@@ -66,6 +68,8 @@ def parts_of(settings: Settings) -> dict[str, Part]:
         found["journal"] = Part(files, Component.JOURNAL)
     if is_here("history.0", settings):
         found["history"] = Part({"history.db": (settings.history_path, HISTORY)}, Component.HISTORY)
+    if is_here("presence.0", settings) and settings.presence:
+        found["presence"] = Part({"presence.db": (settings.presence_path, PRESENCE)}, Component.PRESENCE)
     if is_here("presence.0", settings) and settings.keep_messages_days:
         found["messages"] = Part({"messages.db": (settings.messages_path, MESSAGES)}, Component.PRESENCE)
     if is_here("console.0", settings):
@@ -74,6 +78,8 @@ def parts_of(settings: Settings) -> dict[str, Part]:
             "console.links": (settings.console_links_path, None),
         }
         found["names"] = Part(texts, Component.CONSOLE)
+    passwords = sorted(settings.trunks_path.glob(f"*{PASSWORD}"))
+    found[TRUNKS] = Part({f"{TRUNKS}/{path.name}": (path, None) for path in passwords}, None)
     found[KEYS] = Part({str(name): (path, None) for name, path in _key_files(settings)}, None)
     return found
 

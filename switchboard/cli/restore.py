@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,8 +14,10 @@ from switchboard.cli.backup import (
     AUTH_KEY,
     KEYS,
     MANIFEST,
+    PASSWORD,
     TLS,
     TLS_FILES,
+    TRUNKS,
     VERSION,
     Directory,
     Part,
@@ -51,6 +53,8 @@ def restore(directory: Directory, wanted: Wanted = None, as_json: JsonOption = F
             for name in names:
                 if name == KEYS:
                     changed_keys = _keys_in_place(settings, directory, manifest)
+                elif name == TRUNKS:
+                    said += _passwords_in_place(settings, directory, manifest)
                 else:
                     said += _prepared(directory, manifest, name, parts[name])
     except (OSError, sqlite3.Error) as error:
@@ -132,17 +136,31 @@ def _prepared(directory: Path, manifest: Mapping[str, Any], name: str, part: Par
 
 def _keys_in_place(settings: Settings, directory: Path, manifest: Mapping[str, Any]) -> list[str]:
     """Keys that differ, or are missing, are put in place at once: they are read at a start only."""
-    said = []
-    for file in (file for file, told in manifest["files"].items() if told["part"] == KEYS):
-        path = _place_of_key(settings, Path(file))
-        if path.exists() and path.read_bytes() == (directory / file).read_bytes():
+    files = [Path(file) for file, told in manifest["files"].items() if told["part"] == KEYS]
+    places = [(directory / file, _place_of_key(settings, file)) for file in files]
+    return [f"key {each}" for each in _in_place(places)]
+
+
+def _passwords_in_place(settings: Settings, directory: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """The same with trunks' passwords, which count at once."""
+    files = [Path(file) for file, told in manifest["files"].items() if told["part"] == TRUNKS]
+    for file in files:
+        if file.parts[:-1] != (TRUNKS,) or file.suffix != PASSWORD:
+            fail(f"{file} is no password of a trunk.")
+    places = [(directory / file, settings.trunks_path / file.name) for file in files]
+    return [f"trunk password {each}" for each in _in_place(places)]
+
+
+def _in_place(places: Iterable[tuple[Path, Path]]) -> Iterator[str]:
+    """Put these copies in place, at once; what was done, for those that differed."""
+    for source, path in places:
+        if path.exists() and path.read_bytes() == source.read_bytes():
             continue
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        prepare(directory / file, path)
+        prepare(source, path)
         kept = take_restored(path)
         was = f"; the one before is kept as {kept.name}" if kept and kept.exists() else ""
-        said.append(f"key {path.name}: put in place{was}")
-    return said
+        yield f"{path.name}: put in place{was}"
 
 
 def _place_of_key(settings: Settings, file: Path) -> Path:

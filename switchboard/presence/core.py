@@ -18,6 +18,10 @@ from switchboard.registrar.replica import Replica
 
 _SUBSCRIPTION: Final = "s"
 _PUBLICATION: Final = "p"
+RESTORED: Final = "restored"
+"""The name of a record that says that all others come from a backup."""
+AFTER_A_RESTORE: Final = 1_000_000
+"""CSeq numbers of NOTIFYs that are skipped then: the phones have heard higher ones than the backup knows."""
 
 
 class PresenceCore:
@@ -40,6 +44,7 @@ class PresenceCore:
         self.publications = Publications(limits, self._published)
         self.calls = Calls(user_of, self._called)
         self.unreadable = 0
+        self._is_restored = False
         self._clock = clock
         self._replica = replica
         replica.tell = self._registered
@@ -64,7 +69,8 @@ class PresenceCore:
 
     def take_changes(self) -> dict[str, bytes | None]:
         """What has to be durable before anything leaves: records by their names; None: they are gone."""
-        changes: dict[str, bytes | None] = {}
+        changes: dict[str, bytes | None] = {RESTORED: None} if self._is_restored else {}
+        self._is_restored = False
         for kind, changed in (
             (_SUBSCRIPTION, self.watching.take_changes()),
             (_PUBLICATION, self.publications.take_changes()),
@@ -78,7 +84,11 @@ class PresenceCore:
         subscriptions: list[Subscription] = []
         publications: list[Publication] = []
         self.unreadable = 0
+        self._is_restored = False
         for name, packed in records:
+            if name == RESTORED:
+                self._is_restored = True
+                continue
             try:
                 if name[:1] == _SUBSCRIPTION:
                     subscriptions.append(Subscription.restore(unpack(packed)))
@@ -88,6 +98,8 @@ class PresenceCore:
                 self.unreadable += 1
         self.publications.load(publications)
         self.watching.load(subscriptions, at)
+        if self._is_restored:
+            self.watching.skip(AFTER_A_RESTORE)
 
     def listed(self, start: int, most: int, at: float) -> list[dict[str, object]]:
         """Who watches whom, for people: at most so many, behind the first `start`."""

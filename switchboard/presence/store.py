@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from switchboard.presence.core import RESTORED
 from switchboard.storage.database import Schema
 from switchboard.storage.mending import Plan
 from switchboard.storage.owned_file import OwnedFile
@@ -35,6 +36,7 @@ SCHEMA: Final = Schema(
         "CREATE TABLE IF NOT EXISTS records (name TEXT PRIMARY KEY, packed BLOB NOT NULL) WITHOUT ROWID;",
         {_PUT: _record_in},
         "phones subscribe and publish again when theirs have expired",
+        renew=f"INSERT OR REPLACE INTO records VALUES ('{RESTORED}', x'');",
     ),
 )
 

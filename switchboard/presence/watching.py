@@ -384,6 +384,13 @@ class Watching:
             self._look_at_end(subscription)
             self._queue_up(subscription, at + place / RESUMED_A_SECOND)
 
+    def skip(self, numbers: int) -> None:
+        """So many NOTIFYs more may have been sent of each subscription than is known."""
+        for subscription in self.subscriptions.values():
+            subscription.cseq += numbers
+            subscription.reserved = subscription.cseq
+            self._changes[subscription.tag] = subscription
+
     def _queue_up(self, subscription: Subscription, at: float) -> None:
         if subscription.is_due or subscription.is_waiting:
             return  # who waits for an answer is looked at then

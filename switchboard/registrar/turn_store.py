@@ -3,17 +3,17 @@
 A commit may be lost with the machine, not with the process: a turn is not worth the wait for a disk.
 """
 
-import errno
-import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from switchboard.storage.database import Schema, transaction
+from switchboard.storage.database import Schema
 from switchboard.storage.mending import Plan
+from switchboard.storage.owned_file import OwnedFile
 from switchboard.storage.rescue import Row
-from switchboard.storage.unusable import UnusableFile
-from switchboard.storage.writing import Writing, error_number
+from switchboard.storage.unusable import NotWritten, UnusableFile
+from switchboard.storage.writing import Writing
 
 _PUT: Final = "INSERT OR REPLACE INTO turns VALUES (?, ?)"
 _ERASE: Final = "DELETE FROM turns WHERE name = ?"
@@ -44,19 +44,19 @@ SCHEMA: Final = Schema(
 )
 
 
-class TurnStore:
-    """The owner's end. TurnStoreError if the file cannot be used."""
+class TurnStore(OwnedFile):
+    """The owner's end."""
 
     def __init__(self, path: Path) -> None:
-        self.writing = Writing("whose turn it is in groups", "it is remembered as long as this process runs")
+        """TurnStoreError if the file cannot be used."""
         self._unwritten: dict[str, float | None] = {}
-        SCHEMA.examine(path)
-        self._database = SCHEMA.open(path)
-        self._database.execute("PRAGMA busy_timeout = 0")  # the registrar does not stand still for it
+        meanwhile = "it is remembered as long as this process runs"
+        super().__init__(path, SCHEMA, Writing("whose turn it is in groups", meanwhile))
 
     def read(self) -> dict[str, float]:
         """All numbers by their names."""
-        return dict(self._database.execute("SELECT name, number FROM turns ORDER BY number"))
+        with SCHEMA.explained(self._path):
+            return dict(self._database.execute("SELECT name, number FROM turns ORDER BY number"))
 
     def put(self, changes: Mapping[str, float | None]) -> None:
         """Let these be written by the next `write`; None: it is forgotten."""
@@ -64,21 +64,19 @@ class TurnStore:
 
     def write(self) -> None:
         """Write what was put; what cannot be written now is written later."""
+        if self.writing.error:
+            self.try_again()
         if not self._unwritten:
             return
         kept = [(name, number) for name, number in self._unwritten.items() if number is not None]
         gone = [(name,) for name, number in self._unwritten.items() if number is None]
-        try:
-            with transaction(self._database):
+        with suppress(NotWritten):
+            with self._change():
                 self._database.executemany(_PUT, kept)
                 self._database.executemany(_ERASE, gone)
-        except sqlite3.Error as error:
-            self.writing.failed(error_number(error) or errno.EIO)
-            return
-        self._unwritten.clear()
-        self.writing.worked()
+            self._unwritten.clear()
 
     def close(self) -> None:
         """Write what is left, and let go of the file."""
         self.write()
-        self._database.close()
+        super().close()

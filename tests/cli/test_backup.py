@@ -13,6 +13,8 @@ from switchboard.auth.users import make_entry
 from switchboard.cli import running
 from switchboard.console.names import DisplayNames
 from switchboard.journal.state import StateStore
+from switchboard.presence.core import RESTORED
+from switchboard.presence.store import PresenceStore
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.sqlite import AFTER_A_LOSS, SqliteStore, read_snapshot
 from switchboard.storage.restoring import MARK, waiting
@@ -44,7 +46,16 @@ def full(data_dir: Path) -> Path:
     (data_dir / "keys" / "alpha.key_secret").write_text("secret")
     (data_dir / "tls").mkdir()
     (data_dir / "tls" / "ca.key").write_text("secret")
+    (data_dir / "trunks").mkdir()
+    keep_password(data_dir, "one", "geheim")
+    (data_dir / "trunks" / "one.json").write_text("{}")
     return data_dir
+
+
+def keep_password(data_dir: Path, trunk: str, password: str) -> None:
+    path = data_dir / "trunks" / f"{trunk}.password"
+    path.write_text(f"{password}\n")
+    path.chmod(0o600)
 
 
 def bind(data_dir: Path, binding: Binding) -> None:
@@ -70,6 +81,7 @@ def test_all_comes_back(switchboard: Run, full: Path, target: Path) -> None:
         "auth.key",
         "keys/alpha.key_secret",
         "tls/ca.key",
+        "trunks/one.password",
     }
     assert target.stat().st_mode & 0o777 == 0o700
     assert all((target / name).stat().st_mode & 0o077 == 0 for name in files)
@@ -79,6 +91,7 @@ def test_all_comes_back(switchboard: Run, full: Path, target: Path) -> None:
         store.remove("lukas", 2.0)
     (full / "auth.key").write_bytes(b"x" * 32)
     DisplayNames(full / "console.names").put("lukas", "")
+    keep_password(full, "one", "another")
     done = switchboard("restore", str(target))
     assert done.status == 0, done.stderr
     with closing(SqliteStore(full / "location.db")) as store:
@@ -94,6 +107,12 @@ def test_all_comes_back(switchboard: Run, full: Path, target: Path) -> None:
     assert read_snapshot(kept)[1] == {"lukas": [THERE]}
     assert f"what was there is kept as {kept.name}" in done.stderr
     assert "restart --all" in done.stderr
+    password = full / "trunks" / "one.password"
+    assert (password.read_text(), password.stat().st_mode & 0o777) == ("geheim\n", 0o600)
+    [former] = (full / "trunks").glob("one.password.before-restore-*")
+    assert (former.read_text(), former.stat().st_mode & 0o777) == ("another\n", 0o600)
+    assert "trunk password one.password: put in place; the one before is kept" in done.stderr
+    assert "geheim" not in done.stderr
 
 
 def test_a_part_comes_back_alone(switchboard: Run, full: Path, target: Path) -> None:
@@ -117,6 +136,8 @@ def test_a_backup_is_restored_where_there_was_nothing(switchboard: Run, target: 
     assert users(other) == ["lukas"]
     assert (other / "keys" / "alpha.key_secret").read_text() == "secret"
     assert (other / "tls" / "ca.key").read_text() == "secret"
+    assert (other / "trunks" / "one.password").read_text() == "geheim\n"
+    assert (other / "trunks").stat().st_mode & 0o777 == 0o700
 
 
 def test_what_is_no_backup_is_refused(switchboard: Run, full: Path, target: Path) -> None:
@@ -182,7 +203,32 @@ def test_an_unknown_part(switchboard: Run, target: Path) -> None:
     switchboard("backup", str(target))
     done = switchboard("restore", str(target), "history")
     assert done.status == 2
-    assert "There are: bindings, users, journal, names, keys" in done.stderr
+    assert "There are: bindings, users, journal, names, trunks, keys" in done.stderr
+
+
+def test_presence_comes_back_and_says_so(switchboard: Run, data_dir: Path, target: Path) -> None:
+    """The worker has to know that phones have heard more since."""
+    with closing(PresenceStore(data_dir / "presence.db")) as store:
+        store.write({"s1": b"a", "p1": b"b"})
+    switchboard("backup", str(target), PRESENCE="on")
+    with closing(PresenceStore(data_dir / "presence.db")) as store:
+        store.write({"s1": None, "s2": b"c"})
+    done = switchboard("restore", str(target), "presence", PRESENCE="on")
+    assert done.status == 0, done.stderr
+    with closing(PresenceStore(data_dir / "presence.db")) as store:
+        assert dict(store.read()) == {"p1": b"b", RESTORED: b"", "s1": b"a"}
+
+
+@pytest.mark.usefixtures("full")
+@pytest.mark.parametrize("name", ["trunks/../../evil.password", "trunks/evil", "evil.password"])
+def test_a_password_that_leads_elsewhere_is_refused(switchboard: Run, target: Path, name: str) -> None:
+    switchboard("backup", str(target))
+    manifest = json.loads((target / "manifest.json").read_text())
+    manifest["files"][name] = manifest["files"].pop("trunks/one.password")
+    (target / name).write_text("geheim\n")
+    (target / "manifest.json").write_text(json.dumps(manifest))
+    done = switchboard("restore", str(target), "trunks")
+    assert (done.status, "is no password of a trunk" in done.stderr) == (1, True)
 
 
 @pytest.mark.usefixtures("full")

@@ -3,6 +3,7 @@
 import pytest
 from presence.asking import CONTACT, LENKA_AOR, Desk, ask, states
 
+from switchboard.presence.core import AFTER_A_RESTORE, RESTORED
 from switchboard.presence.subscription import RESERVED
 from switchboard.presence.watching import GAP_S, MOST_FAILURES, RESUMED_A_SECOND
 from switchboard.sip.errors import ParseError
@@ -326,3 +327,18 @@ def test_a_search_finds_some(desk: Desk) -> None:
     assert found("presence") == (["Eva"], 1, 5)
     assert found("", 4) == (["Eva"], 5, 5)
     assert found("nobody") == ([], 0, 5)
+
+
+def test_after_a_restore_no_notify_has_a_number_that_the_phone_has_heard(desk: Desk) -> None:
+    tag = desk.subscribe()
+    desk.keep()
+    desk.kept = {**desk.kept, RESTORED: b""}
+    later = desk.successor()
+    later.keep()
+    assert later.kept[RESTORED] is None
+    (notify,) = later.notifies()
+    assert notify.cseq[0] == RESERVED + AFTER_A_RESTORE + 1
+    later.keep()
+    assert later.core.stats()["records_unreadable"] == 0
+    (notify,) = later.successor().notifies()  # once only
+    assert (notify.from_tag, notify.cseq[0]) == (tag, 2 * RESERVED + AFTER_A_RESTORE + 2)

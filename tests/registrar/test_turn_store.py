@@ -26,7 +26,7 @@ def test_what_cannot_be_written_now_is_written_later(tmp_path: Path) -> None:
         store.put({"lenka": 3.0})
         store.write()
         assert "locked" in store.writing.note()
-    store.write()
+    store.write()  # tries it, and then writes
     assert (store.writing.error, TurnStore(path).read()) == (0, {"lenka": 3.0})
 
 

@@ -122,6 +122,20 @@ def test_it_outlives_every_other_worker(board: Switchboard, net: Net) -> None:
     watcher.refresh(0)
 
 
+def test_a_subscription_comes_back_from_a_backup(board: Switchboard, net: Net, tmp_path: Path) -> None:
+    lukas, lenka = registered(net, "lukas"), registered(net, "lenka")
+    watcher = Watcher.subscribe(lukas, lenka.aor, "presence")
+    board.cli("backup", str(tmp_path / "backup"))
+    tag = publish(lenka, DOCUMENT)
+    watcher.hear()
+    number = watcher.last.cseq[0]
+    assert "presence.0: restarted" in board.cli("restore", str(tmp_path / "backup"), "presence").stderr
+    watcher.hear()  # as it was then, with a number that the phone has not heard
+    assert (watcher.last.cseq[0] > number, watcher.basic) == (True, ["open"])
+    publish(lenka, DOCUMENT, tag=tag, status=412)
+    watcher.refresh(0)
+
+
 def test_who_says_481_is_told_no_more(board: Switchboard, net: Net) -> None:
     lukas, lenka = registered(net, "lukas"), UserAgent(net, "lenka")
     watcher = Watcher.subscribe(lukas, lenka.aor, "presence")
