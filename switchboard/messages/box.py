@@ -8,7 +8,9 @@ with each failure, as long as nobody answers. It costs little if the user is sti
     3xx, 4xx, 513...    refused for good: it goes, and is counted
     all else            not now: it stays, and so do those behind it
 
-What a sender may cause is bounded: texts of one user, of one user from strangers, of all, and their octets.
+What a sender may cause is bounded: texts to one user, those of strangers to one user, all texts, and their octets. Of
+all places and octets each user has a share, and strangers have one together: From names anybody, so they are not told
+apart. So neither a crowd of strangers nor one user keeps the texts of the others out.
 """
 
 import heapq
@@ -20,6 +22,10 @@ MOST_OF_STRANGERS: Final = 20
 """Texts to one user from those who have not proved to be users."""
 MOST: Final = 20_000
 MOST_OCTETS: Final = 100_000_000
+STRANGERS: Final = 0.25
+"""The share of all strangers together, of places and octets."""
+SENDER: Final = 0.1
+"""The share of one user who sends."""
 AT_ONCE: Final = 50
 """Users to whom something is under way."""
 SETTLE_S: Final = 0.5
@@ -33,14 +39,31 @@ _HAD_IT: Final = 482
 
 
 class Slip(NamedTuple):
-    """What is in memory of a kept text."""
+    """What is in memory of a kept text. `sender`: of whose share it is, "" for that of strangers."""
 
     key: str
     user: str
-    is_proved: bool
     sent_at: float
     ends_at: float
     octets: int
+    sender: str
+
+
+class _Share:
+    """What one sender, or all strangers, have here."""
+
+    __slots__ = ("octets", "texts")
+
+    def __init__(self) -> None:
+        self.texts = self.octets = 0
+
+    def add(self, texts: int, octets: int) -> None:
+        self.texts += texts
+        self.octets += octets
+
+    def has_room(self, octets: int, part: float) -> bool:
+        """Whether one more text leaves it within this part of all."""
+        return self.texts < part * MOST and self.octets + octets <= part * MOST_OCTETS
 
 
 class _Waiting:
@@ -65,6 +88,7 @@ class Box:
         self._user_of: dict[str, str] = {}
         self._heap: list[tuple[float, str]] = []
         self._under_way = 0
+        self._shares: dict[str, _Share] = {}
 
     def __len__(self) -> int:
         return len(self._user_of)
@@ -99,24 +123,35 @@ class Box:
             for user, found in sorted(self._users.items())
         ]
 
-    def has_no_room(self, user: str, octets: int, is_proved: bool) -> str:
-        """Why no further text for the user can be kept, for people; "" if it can."""
+    @property
+    def of_strangers(self) -> int:
+        """How many texts are from strangers."""
+        return self._share("").texts
+
+    def has_no_room(self, user: str, octets: int, sender: str) -> str:
+        """Why no further text for the user can be kept, for people; "" if it can. `sender`: "" for strangers."""
         found = self._users.get(user)
         if len(self) >= MOST or self.octets + octets > MOST_OCTETS:
             return "Too Many Messages Wait Here"
         if found and len(found.slips) >= MOST_OF_USER:
             return "Too Many Messages Wait For This User"
-        if found and not is_proved and found.strangers >= MOST_OF_STRANGERS:
+        if found and not sender and found.strangers >= MOST_OF_STRANGERS:
             return "Too Many Messages Of Strangers Wait For This User"
+        if not self._share(sender).has_room(octets, SENDER if sender else STRANGERS):
+            return f"Too Many Messages Of {'This Sender' if sender else 'Strangers'} Wait Here"
         return ""
+
+    def _share(self, sender: str) -> _Share:
+        return self._shares.get(sender) or _Share()
 
     def put(self, slip: Slip, now: float) -> None:
         """A text is kept, behind the user's others; it is tried after a pause, if nothing else happens."""
         found = self._users.setdefault(slip.user, _Waiting())
         found.slips[slip.key] = slip
-        found.strangers += not slip.is_proved
+        found.strangers += not slip.sender
         self._user_of[slip.key] = slip.user
         self.octets += slip.octets
+        self._shares.setdefault(slip.sender, _Share()).add(1, slip.octets)
         if not found.due and not found.under_way:
             self._arm(slip.user, found, now + found.pause_s)
 
@@ -126,12 +161,19 @@ class Box:
         if user:
             found = self._users[user]
             slip = found.slips.pop(key)
-            found.strangers -= not slip.is_proved
+            found.strangers -= not slip.sender
             self.octets -= slip.octets
+            self._give_back(slip)
             self._end(found, key)
             if not found.slips:
                 del self._users[user]
         return user
+
+    def _give_back(self, slip: Slip) -> None:
+        share = self._shares[slip.sender]
+        share.add(-1, -slip.octets)
+        if not share.texts:
+            del self._shares[slip.sender]
 
     def hurry(self, user: str, due: float) -> None:
         """The user is there, or may be: try at this moment (monotonic s), or right after what is under way."""

@@ -109,11 +109,13 @@ class Desk:
             self.counters["messages_passing"] += 1
             return Verdict(refusal)
         kept = make_kept(message, user, is_proved, at, self._keep_s)
-        if why := self._box.has_no_room(user, len(kept.raw), is_proved):
+        sender = kept.sender if is_proved else ""
+        if why := self._box.has_no_room(user, len(kept.raw), sender):
             self.counters["messages_without_room"] += 1
+            self.counters["messages_without_room_of_strangers"] += not sender
             return Verdict(refusal, why)
         self._store.add(kept)
-        self._box.put(Slip(kept.key, user, is_proved, at, kept.ends_at, len(kept.raw)), now)
+        self._box.put(Slip(kept.key, user, at, kept.ends_at, len(kept.raw), sender), now)
         self._added.append(kept.key)
         self._changed[user] = None
         return Verdict(202)
@@ -180,6 +182,7 @@ class Desk:
             "messages_waiting": len(box),
             "messages_users": len(list(box.users)),
             "messages_octets": box.octets,
+            "messages_of_strangers": box.of_strangers,
         }
 
     def close(self) -> None:

@@ -53,7 +53,8 @@ MESSAGES: Final = Table(
 )
 SCHEMA: Final = MESSAGES.schema
 _SLIPS: Final = (
-    "SELECT key, user, is_proved, sent_at, ends_at, length(raw) FROM messages WHERE raw != '' ORDER BY number"
+    "SELECT key, user, sender, is_proved, sent_at, ends_at, length(raw) FROM messages WHERE raw != '' "
+    "ORDER BY number"
 )
 
 
@@ -91,6 +92,6 @@ class MessageStore(RecordStore[Kept]):
     def slips(self) -> list[Slip]:
         """What is to be in memory of all, in order."""
         return [
-            Slip(key, user, bool(is_proved), *rest)
-            for key, user, is_proved, *rest in self._database.execute(_SLIPS)
+            Slip(key, user, sent_at, ends_at, octets, sender if is_proved else "")
+            for key, user, sender, is_proved, sent_at, ends_at, octets in self._database.execute(_SLIPS)
         ]

@@ -15,8 +15,8 @@ from switchboard.messages.box import (
 )
 
 
-def slip(key: str, user: str = "lenka", is_proved: bool = True, octets: int = 100) -> Slip:
-    return Slip(key, user, is_proved, 0.0, 1000.0, octets)
+def slip(key: str, user: str = "lenka", sender: str = "sip:lukas@x", octets: int = 100) -> Slip:
+    return Slip(key, user, 0.0, 1000.0, octets, sender)
 
 
 def box_of(*keys: str) -> Box:
@@ -86,17 +86,33 @@ def test_who_registers_meanwhile_is_tried_right_after() -> None:
 def test_what_is_bounded() -> None:
     box = Box()
     for number in range(MOST_OF_STRANGERS):
-        assert box.has_no_room("lenka", 1, False) == ""
-        box.put(slip(f"s{number}", is_proved=False), 0.0)
-    assert "Strangers" in box.has_no_room("lenka", 1, False)
+        assert box.has_no_room("lenka", 1, "") == ""
+        box.put(slip(f"s{number}", sender=""), 0.0)
+    assert "Strangers" in box.has_no_room("lenka", 1, "")
     for number in range(MOST_OF_USER - MOST_OF_STRANGERS):
-        assert box.has_no_room("lenka", 1, True) == ""
+        assert box.has_no_room("lenka", 1, "sip:lukas@x") == ""
         box.put(slip(f"p{number}"), 0.0)
-    assert "This User" in box.has_no_room("lenka", 1, True)
-    assert box.has_no_room("lukas", 1, True) == ""
-    assert "Wait Here" in box.has_no_room("lukas", MOST_OCTETS, True)
+    assert "This User" in box.has_no_room("lenka", 1, "sip:lukas@x")
+    assert box.has_no_room("lukas", 1, "sip:lukas@x") == ""
+    assert "Wait Here" in box.has_no_room("lukas", MOST_OCTETS, "sip:lukas@x")
     box.remove("s0")
-    assert box.has_no_room("lenka", 1, False) == ""
+    assert box.has_no_room("lenka", 1, "") == ""
+
+
+@pytest.mark.parametrize(("sender", "part"), [("", 0.25), ("sip:lukas@x", 0.1)])
+def test_nobody_fills_the_places_of_others(monkeypatch: pytest.MonkeyPatch, sender: str, part: float) -> None:
+    """Neither strangers together, to many users, nor one user who sends."""
+    monkeypatch.setattr("switchboard.messages.box.MOST", 40)
+    box = Box()
+    for number in range(round(40 * part)):
+        assert box.has_no_room(f"u{number}", 1, sender) == ""
+        box.put(slip(str(number), f"u{number}", sender), 0.0)
+    assert box.has_no_room("lenka", 1, sender).endswith("Wait Here")
+    assert box.has_no_room("lenka", 1, "sip:eva@x") == ""
+    assert box.of_strangers == (0 if sender else 10)
+    box.remove("0")
+    assert box.has_no_room("lenka", 1, sender) == ""
+    assert box.has_no_room("lenka", round(MOST_OCTETS * part), sender).endswith("Wait Here")
 
 
 def test_not_everything_is_under_way_at_once() -> None:
