@@ -33,18 +33,28 @@ _RINGING: Final = (Header.ALERT_INFO, Header.CALL_INFO)
 _ANSWERS_ITSELF: Final = re.compile(rb"answer-after|auto[ -]?answer", re.IGNORECASE)
 
 
-def unproved_lines(message: Message) -> Lines:
-    """Start and end of the lines that are believed of trusted senders only."""
+def unproved_lines(message: Message, may_name: bool = False) -> Lines:
+    """Start and end of the lines that are believed of trusted senders only.
+
+    `may_name`: the sender is believed who calls, and nothing else. Then these lines are left, unless the caller does
+    not want to be known (RFC 3325 §7).
+    """
     for number in message.numbers:
         if _FIRST <= number <= _LAST:
-            return _lines_of(message)
+            return _lines_of(message, may_name)
     return []
 
 
-def _lines_of(message: Message) -> Lines:
-    lines = [line for header in _IDENTITIES for line in message.lines(header)]
+def _lines_of(message: Message, may_name: bool) -> Lines:
+    named = (Header.P_PREFERRED_IDENTITY,) if may_name and not _is_private(message) else _IDENTITIES
+    lines = [line for header in named for line in message.lines(header)]
     ringing = [line for header in _RINGING for line in message.lines(header)]
     return lines + [(start, end) for start, end in ringing if _ANSWERS_ITSELF.search(message.raw, start, end)]
+
+
+def _is_private(message: Message) -> bool:
+    wanted = (each.strip().lower() for value in message.values("privacy") for each in value.split(";"))
+    return "id" in wanted
 
 
 DEFAULT_MAX_FORWARDS = 70

@@ -32,7 +32,7 @@ from switchboard.core.following import NOT_ANSWERED, enter, targets_of
 from switchboard.core.forks import Forks
 from switchboard.core.keeping import ARRIVED, KEPT, NOBODY_THERE, NOT_KEPT, SILENT_T1, delegated, tag_of
 from switchboard.core.large_requests import unmoved
-from switchboard.core.preprocess import Routing, unproved_lines
+from switchboard.core.preprocess import Routing
 from switchboard.core.record_route import answering_target, lead_to_callee, makes_dialog, target_answering
 from switchboard.core.request import IncomingRequest
 from switchboard.core.server_transaction import InviteServerTransaction, ServerTransaction
@@ -422,7 +422,7 @@ class ResponseContext(Forks):
         """The response as the caller gets it (§16.7 steps 3, 8 and 9)."""
         policy = self._env.policy
         flow = branch.client.flow if branch is not None and branch.client is not None else None
-        if flow is not None and (lines := unproved_lines(response)) and policy.is_doubted(flow.host):
+        if flow is not None and (lines := policy.doubtful_lines(response, flow.host)):
             response = without_lines(response, lines)
         raw = strip_top_via(response)
         if branch is not None and flow is not None and makes_dialog(response):

@@ -89,12 +89,16 @@ class TargetPolicy:
         message, lines = incoming.message, incoming.own_credentials
         if Header.MAX_BREADTH in message.numbers:
             lines = lines + message.lines(Header.MAX_BREADTH)
-        doubtful = unproved_lines(message)
-        return lines + doubtful if doubtful and self.is_doubted(incoming.source.host) else lines
+        return lines + self.doubtful_lines(message, incoming.source.host)
 
-    def is_doubted(self, host: str) -> bool:
-        """Whether senders there may not name the caller."""
-        return not (self.keeps_identity or host in self.trusted)
+    def doubtful_lines(self, message: Message, host: str) -> list[tuple[int, int]]:
+        """Start and end of the lines that a sender at this address is not believed."""
+        doubtful = unproved_lines(message)
+        if not doubtful or self.keeps_identity or host in self.trusted:
+            return []
+        if self.trunks is not None and self.trunks.may_name_callers(host):
+            return unproved_lines(message, may_name=True)
+        return doubtful
 
     def select(self, incoming: IncomingRequest, routing: Routing, at: float) -> list[Target]:
         """Return the targets of a request, best q first; `Refusal` if there is none. `at`: epoch s."""

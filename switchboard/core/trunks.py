@@ -49,6 +49,7 @@ class Trunk:
     `identity`: how the provider is told who calls: in From, in P-Asserted-Identity, or not at all, so that the phone's
     own From remains. `callers`: the number of a user; `caller`: that of all others. `numbers`: whose each is;
     ANY_NUMBER for all others. `sources`: networks from which the provider calls, besides what its name leads to.
+    `trusts_identity`: it is believed who calls, beyond From (RFC 3325 §5).
     """
 
     name: str
@@ -61,6 +62,7 @@ class Trunk:
     callers: Mapping[str, str] = field(default_factory=dict)
     numbers: Mapping[str, str] = field(default_factory=dict)
     sources: tuple[Network, ...] = ()
+    trusts_identity: bool = False
 
     def identity_of(self, user: str) -> str:
         """The URI by which the provider is to know a call of `user`."""
@@ -180,6 +182,10 @@ class Trunks:
             raise Refusal(405, headers=[("Allow", f"{', '.join(ADMITTED)}, ACK, BYE, CANCEL")])
         routing.called = self._called(trunk, incoming, name)
         return True
+
+    def may_name_callers(self, host: str) -> bool:
+        """Whether a provider is there that is believed who calls."""
+        return any(each.trusts_identity and self._comes_from(each, host) for each in self.by_name.values())
 
     def _called(self, trunk: Trunk, incoming: IncomingRequest, name: str) -> str:
         """Whom the provider calls; "" for ourselves."""

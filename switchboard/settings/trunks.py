@@ -94,6 +94,7 @@ class TrunkSettings(BaseModel):
     callers: dict[str, Caller] = {}
     numbers: Annotated[dict[str, str], AfterValidator(_check_numbers)] = {}
     sources: tuple[Network, ...] = ()
+    trusts_identity: bool = False
 
     @model_validator(mode="after")
     def _check_caller(self) -> Self:
@@ -129,6 +130,7 @@ class TrunkSettings(BaseModel):
                 for number, to in self.numbers.items()
             },
             parse_networks(self.sources),
+            self.trusts_identity,
         )
 
     def _check_owners(self, name: str, normal: Callable[[str], str]) -> None:

@@ -510,3 +510,42 @@ def test_where_users_need_a_password_nobody_else_calls_by_a_trunk() -> None:
     assert board.statuses() == [407]
     call_in(board, source=("10.6.6.6", 5060))
     assert board.statuses() == [403]
+
+
+SAID = (
+    "P-Asserted-Identity: <sip:+421907@voip.example>",
+    "P-Preferred-Identity: <sip:somebody@voip.example>",
+    'Alert-Info: <http://h>;info="alert-autoanswer"',
+)
+
+
+@pytest.mark.parametrize(
+    ("trusts", "more", "is_told"),
+    [
+        (False, (), False),
+        (True, (), True),
+        (True, ("Privacy: id",), False),
+        (True, ("Privacy: header;ID;critical",), False),
+        (True, ("Privacy: none",), True),
+    ],
+)
+def test_who_calls_is_told_by_a_provider_that_is_believed(
+    trusts: bool, more: tuple[str, ...], is_told: bool
+) -> None:
+    board = board_with(replace(TRUNK, trusts_identity=trusts))
+    uri = "sip:+42125551@10.0.0.1"
+    board.receive(
+        request("INVITE", uri, source=PROVIDER, lines=(CONTACT, *SAID, *more), call_id="in"), PROVIDER
+    )
+    invite = only(board.sent()).message
+    assert invite.get("p-asserted-identity") == ("<sip:+421907@voip.example>" if is_told else None)
+    assert (invite.get("p-preferred-identity"), invite.get("alert-info")) == (None, None)
+    answer = response(invite, 180, lines=SAID[:1])
+    board.receive(answer, LENKA)
+    assert board.answers()[-1].message.get("p-asserted-identity") is None
+
+
+def test_nobody_else_is_believed_who_calls() -> None:
+    board = board_with(replace(TRUNK, trusts_identity=True))
+    board.receive(request("INVITE", "sip:lenka@10.0.0.1", lines=SAID, call_id="in"), LUKAS)
+    assert only(board.sent()).message.get("p-asserted-identity") is None
