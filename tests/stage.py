@@ -68,12 +68,20 @@ BOUNDS = (12, 40, 20, 14)
 
 @dataclass
 class Stage:
-    """A board, and all that has come and gone."""
+    """A board, and all that has come and gone.
+
+    `far`: from where requests of callees come. `follows_contact`: requests to them go where their Contact is.
+    """
 
     board: Board
     came: list[tuple[bytes, Hop | Flow]] = field(default_factory=list)
     requests: list[Sent] = field(default_factory=list)
     answers: list[Sent] = field(default_factory=list)
+    callees: Sequence[str] = ("lenka", "lenka", "peter", "nobody")
+    answer_lines: Sequence[tuple[str, ...]] = ANSWER_LINES
+    far: Hop = LENKA
+    follows_contact: bool = False
+    lines: Sequence[tuple[str, ...]] = LINES
 
     def source(self, phone: Hop, number: int) -> Hop | Flow:
         """Where something comes from: of three, one over the phone's connection."""
@@ -147,7 +155,7 @@ class Stage:
 
     def begin(self, one: int, two: int, three: int) -> None:
         method = ("INVITE", "INVITE", "INVITE", "MESSAGE", "OPTIONS", "SUBSCRIBE")[one % 6]
-        callee = ("lenka", "lenka", "peter", "nobody")[two % 4]
+        callee = self.callees[two % len(self.callees)]
         number = len(self.came)
         source = self.source(LUKAS, one + two)
         raw = request(
@@ -156,7 +164,7 @@ class Stage:
             source=source,
             branch=f"z9hG4bK{'aA'[two % 2]}{number}",
             call_id=f"call-{number}",
-            lines=LINES[three % len(LINES)],
+            lines=self.lines[three % len(self.lines)],
             max_forwards=("70", "70", "", "1", "0", "007")[two % 6],
         )
         if three % 5 == 2:
@@ -173,7 +181,7 @@ class Stage:
         if sent.message.method == "ACK":
             return
         tag = ("to-1", "to-1", "to-1", "", "to-2")[three % 5] if status > 100 else ""
-        lines = ANSWER_LINES[three % len(ANSWER_LINES)]
+        lines = self.answer_lines[three % len(self.answer_lines)]
         raw = response(sent.message, status, tag=tag, lines=lines)
         if three % 2:  # as some write it
             raw = (
@@ -191,14 +199,14 @@ class Stage:
         last = answered[-1 - one % len(answered)]
         method = ("ACK", "ACK", "BYE", "INVITE", "UPDATE", "INFO", "NOTIFY", "CANCEL")[two % 8]
         routes = tuple(f"Route: {value}" for value in last.values("record-route"))
-        extra = LINES[three % len(LINES)] if two % 3 == 0 else ()
+        extra = self.lines[three % len(self.lines)] if two % 3 == 0 else ()
         by_caller = one % 3 != 2
         contact = last.get("contact") or ""
         uri = "sip:lenka@10.0.0.12:5060" if by_caller else "sip:lukas@10.0.0.11:5060"
-        if by_caller and "transport=" in contact:
+        if by_caller and ("transport=" in contact or self.follows_contact):
             uri = contact.strip("<>")
         branch = last.via.branch if method == "ACK" and last.status > 299 else f"z9hG4bKf{len(self.came)}"
-        source = self.source(LUKAS if by_caller else LENKA, one + two + three)
+        source = self.source(LUKAS if by_caller else self.far, one + two + three)
         raw = request(
             method,
             uri,
@@ -251,9 +259,9 @@ def _turned(raw: bytes, last: Message) -> bytes:
     )
 
 
-def play(board: Board, steps: Sequence[Sequence[int]]) -> None:
+def play(board: Board, steps: Sequence[Sequence[int]], stage: Stage | None = None) -> None:
     """Take these steps, and let all that was begun end."""
-    stage = Stage(board)
+    stage = stage or Stage(board)
     for user, (host, port) in PHONES.items():
         board.bind(user, f"sip:{user}@{host}:{port}")
     for step in steps:

@@ -23,6 +23,7 @@ include "facts.pxi"
 include "tallies.pxi"
 include "timers.pxi"
 include "seals.pxi"
+include "masks.pxi"
 include "saved.pxi"
 include "splicing.pxi"
 include "engine_reading.pxi"
@@ -52,6 +53,10 @@ cdef enum:
     F_SAVED = 6
     F_LOOKUP = 7
     F_MAY_MOVE = 8
+    F_TRUNK = 9  # of what leads outside (core/outside.py)
+    F_CALLED_THERE = 10
+    F_GROUPS = 11
+    F_TRIED = 12
     ADDS_RECEIVED = 1
     IS_EXEMPT = 2
     IS_TRUSTED = 4
@@ -112,11 +117,14 @@ cdef class Engine:
     cdef public bint is_pressing, others_await, asked
     cdef public uint64_t admitted
     cdef readonly uint64_t absorbed, withheld, plain, odd, handed_over, learned
-    cdef object _reference, _finder
+    cdef object _reference, _finder, _outside
     cdef bytes _key_octets, _prefix_octets, _router_octets, _incarnation_octets, _shown_octets
     cdef Slice _key, _prefix, _router, _incarnation
     cdef Slice _shown  # of credentials that are for us: `realm="…"`
     cdef bint _admits_all, _asserts, _keeps_messages
+    cdef bint _leads_outside, _has_trunks
+    cdef Slice _token  # the parameter of our Route that has the mask of the dialog
+    cdef Fact *_dialler  # who calls, of what leads outside
     cdef int _relays
     cdef Py_ssize_t _most, _most_of_source, _tcp_above
     cdef double _t1, _t2, _t4, _c, _lifetime, _d, _first_trying
@@ -128,7 +136,7 @@ cdef class Engine:
     cdef Tally _repeated
     cdef long _second
     cdef Saved *_touched
-    cdef Buffer _requests, _responses, _records, _work, _response, _text, _seal, _event, _base
+    cdef Buffer _requests, _responses, _records, _work, _response, _text, _seal, _event, _base, _mark, _names
     cdef Slice _moved  # the seal of a response whose place that in `_seal` takes; nothing: it stays
     cdef Py_ssize_t _request_count, _response_count
     cdef list _events
@@ -151,7 +159,8 @@ cdef class Engine:
         bint admits_all, str realm, bint asserts, Py_ssize_t transactions, Py_ssize_t of_source, Py_ssize_t tcp_above,
         bint keeps_messages, int relays,
     ):
-        self._reference, self._finder = reference, facts
+        self._reference, self._finder, self._outside = reference, facts, facts.outside
+        self._leads_outside, self._has_trunks = facts.outside.leads, facts.outside.has_trunks
         self._key_octets, self._prefix_octets, self._router_octets = key, prefix.encode(), router.encode()
         self._incarnation_octets = incarnation.encode()
         self._key, self._prefix = slice_in(self._key_octets), slice_in(self._prefix_octets)
@@ -187,6 +196,8 @@ cdef class Engine:
         release(&self._seal)
         release(&self._event)
         release(&self._base)
+        release(&self._mark)
+        release(&self._names)
 
     @property
     def server_count(self):
@@ -363,11 +374,12 @@ cdef class Engine:
         return (
             self._requests.failed or self._responses.failed or self._records.failed or self._work.failed
             or self._response.failed or self._text.failed or self._seal.failed or self._event.failed
-            or self._base.failed
+            or self._base.failed or self._mark.failed or self._names.failed
         )
 
 
 include "engine_media.pxi"
+include "engine_masks.pxi"
 include "engine_requests.pxi"
 include "engine_acks.pxi"
 include "engine_responses.pxi"

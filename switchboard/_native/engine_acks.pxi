@@ -23,6 +23,8 @@ cdef bint _take_ack(Engine self, Message *message, Slice flow, Saved *saved) exc
     if caller == NULL or not _may_begin(self, caller, True):
         return False
     _fill_change(self, &change, message, flow, caller, target, hops)
+    if not _dress(self, message, &change, target):
+        return False
     _stateless_branch(self, message, &change)
     self._work.size = 0
     put_request(&self._work, message, &change, &self._spans)
@@ -60,7 +62,7 @@ cdef bint _take_cancel(Engine self, Message *message, Slice flow, Slice branch) 
     cdef Fact *caller
     cdef Change change
     cdef bint is_finished
-    if invite == NULL or has_field(message, b"reason", 6) or not same(flow, part(invite, P_SOURCE)):
+    if invite == NULL or invite.has_more or has_field(message, b"reason", 6) or not same(flow, part(invite, P_SOURCE)):
         return False
     is_finished = invite.server_state > _state[PROCEEDING]
     if not is_finished and invite.client_state != _state[PROCEEDING] and not invite.cancel_wanted:
@@ -116,7 +118,7 @@ cdef int _cancel(Engine self, Saved *invite) except -1:
     invite.armed[X_] = self._now + self._lifetime
     callee = slice_of(invite.sent.data + invite.spans.to, invite.sent.data + invite.spans.to_end)
     self._work.size = 0
-    put_of_same(&self._work, &invite.sent, &invite.spans, literal(b"CANCEL", 6), callee, invite.sequence)
+    put_of_same(&self._work, &invite.sent, &invite.spans, literal(b"CANCEL", 6), callee, invite.sent_sequence)
     memset(parts, 0, sizeof(parts))
     parts[P_OWN_BRANCH], parts[P_HOP] = part(invite, P_OWN_BRANCH), part(invite, P_HOP)
     saved = _open_saved(self, SENT, &self._message, parts)  # the message is the CANCEL that came

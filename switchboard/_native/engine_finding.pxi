@@ -126,7 +126,10 @@ cdef Fact *_caller(Engine self, Message *message, Slice flow, bint may_relay) ex
 
 
 cdef Fact *_callee(Engine self, Message *message, Slice flow) except? NULL:
-    """The target of the Request-URI: `[target, flow, our Via, our Route, side, address-of-record, saved, look-up]`."""
+    """The target of the Request-URI: `[target, flow, our Via, our Route, side, address-of-record, saved, look-up]`.
+
+    Of what leads outside more is told (engine_masks.pxi).
+    """
     cdef Slice uri = slice_of(message.raw + message.uri_start, message.raw + message.uri_end)
     cdef Fact *fact
     self._event.size = 0
@@ -138,7 +141,11 @@ cdef Fact *_callee(Engine self, Message *message, Slice flow) except? NULL:
     if self._event.size > LONGEST_KEY:
         return NULL
     key = as_bytes(content(&self._event))
-    return _fact(self, slice_in(key), self._finder.callee(key, as_bytes(uri), self._at))
+    fact = _led_outside(self, message, flow, False)
+    if fact != NULL:
+        return fact
+    fact = _fact(self, slice_in(key), self._finder.callee(key, as_bytes(uri), self._at))
+    return fact if fact != NULL else _led_outside(self, message, flow, True)
 
 
 cdef Fact *_led(Engine self, Message *message) except? NULL:
@@ -231,7 +238,7 @@ cdef bint _read_routes(Engine self, Message *message, Slice *seal) except -1:
     cdef const Field *field
     cdef const uint8_t *at
     cdef const uint8_t *end
-    seal[0] = nothing()
+    seal[0] = self._token = nothing()
     for place in range(message.count):
         field = &message.fields[place]
         if field.number != H_ROUTE:
@@ -246,7 +253,10 @@ cdef bint _read_routes(Engine self, Message *message, Slice *seal) except -1:
 
 
 cdef const uint8_t *_read_route(Engine self, const uint8_t *at, const uint8_t *end, Slice *seal) except? NULL:
-    """Read `<sip:host:port;transport=tcp;lr;sb=seal>`; return where the next value begins, NULL if it is anything else."""
+    """Read `<sip:host:port;transport=tcp;lr;sb=seal;st=token>`; return where the next value begins.
+
+    NULL if it is anything else.
+    """
     cdef const uint8_t *stop
     cdef Fact *fact
     if end - at < 16 or memcmp(at, b"<sip:", 5) != 0:
@@ -263,9 +273,13 @@ cdef const uint8_t *_read_route(Engine self, const uint8_t *at, const uint8_t *e
     stop = at
     while stop < end and _base64_value[stop[0]] != 255:
         stop += 1
-    if stop == end or stop[0] != c'>' or stop == at:
+    if stop == at:
         return NULL
     seal[0] = slice_of(at, stop)
+    if self._has_trunks:
+        stop = _read_token(self, stop, end)
+    if stop == end or stop[0] != c'>':
+        return NULL
     stop += 1
     while stop < end and stop[0] == c' ':
         stop += 1

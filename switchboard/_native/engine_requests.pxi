@@ -34,6 +34,7 @@ cdef bint _begin(Engine self, Message *message, Slice flow, Slice branch) except
     """Forward a new request, if it has one target that leads by an address (§16.3-6)."""
     cdef bint in_dialog = message.to_tag.size > 0
     cdef bint needs_proof = not in_dialog and not self._admits_all
+    cdef bint is_outside
     cdef int hops = _hops(message)
     cdef Fact *caller
     cdef Fact *target
@@ -50,7 +51,8 @@ cdef bint _begin(Engine self, Message *message, Slice flow, Slice branch) except
     target = _led(self, message) if in_dialog else _callee(self, message, flow)
     if target == NULL:
         return False
-    caller = _caller(self, message, flow, needs_proof)  # facts may grow old by it, but not those of this message
+    is_outside = not in_dialog and field_of(target, F_TRIED).size > 0
+    caller = _caller(self, message, flow, needs_proof or is_outside)  # facts may grow old by it, but not those of this message
     if caller == NULL:
         return False
     if message.size > self._tcp_above - MOST_ADDED and _may_move(self, message, flow, caller, target, hops):
@@ -65,6 +67,8 @@ cdef bint _begin(Engine self, Message *message, Slice flow, Slice branch) except
         user = _ask(self).admit(as_bytes(_whole(message)), as_bytes(message.index), as_bytes(flow))
         if user is None:
             return True  # it was refused
+        if is_outside and not same(slice_in(user), field_of(self._dialler, D_SHOWN)):
+            return False
     if not _copy(self, message, &change, flow, caller, target, hops):
         return False
     self.branches += 1
@@ -76,6 +80,8 @@ cdef bint _copy(Engine self, Message *message, Change *change, Slice flow, Fact 
                 int hops) except -1:
     """Put the copy that is to be sent into `_work`; False if there can be none."""
     _fill_change(self, change, message, flow, caller, target, hops)
+    if not _dress(self, message, change, target):
+        return False
     if not _seal_dialog(self, message, change, caller, target):
         return False
     _next_branch(self, message, change)
@@ -123,6 +129,9 @@ cdef void _fill_change(Engine self, Change *change, Message *message, Slice flow
     change.outer, change.inner = field_of(target, F_OUTER), field_of(caller, F_INNER)
     change.max_forwards, change.seal = hops - 1, nothing()
     change.keeps_credentials = self._shown.size == 0
+    change.is_outside = change.is_masked = False
+    change.added = change.mark = change.from_ = change.to_ = change.groups = change.tried = nothing()
+    change.number = 0
     _fill_source(self, change, flow, caller)
 
 
@@ -166,9 +175,14 @@ cdef int _forward(Engine self, Message *message, Slice flow, Slice branch, Fact 
     parts[P_CALL_ID], parts[P_FROM_TAG], parts[P_TO_TAG] = message.call_id, message.from_tag, message.to_tag
     parts[P_OWN_BRANCH], parts[P_HOP] = change.branch, field_of(target, F_HOP)
     parts[P_TARGET] = field_of(target, F_TARGET)
+    parts[P_TRUNK] = field_of(target, F_TRUNK)
+    parts[P_FROM] = value_of(message, H_FROM) if self._has_trunks else nothing()
+    parts[P_TO] = value_of(message, H_TO) if self._has_trunks else nothing()
     saved = _open_saved(self, PROXIED, message, parts)
     saved.in_dialog = message.to_tag.size > 0
     saved.begins_call = message.method == INVITE and not saved.in_dialog
+    saved.is_masked, saved.has_more = change.is_masked, change.groups.size > 1
+    saved.sent_sequence = change.number or message.sequence
     if saved.begins_call:
         _note_invite(self, saved, field_of(caller, F_RECORD), field_of(target, F_CALLED))
     self._response.size = 0
@@ -234,12 +248,16 @@ cdef void _base_of(Engine self, Saved *saved, Message *message, Slice flow, Fact
     pack_text(base, slice_of(message.raw + message.uri_start, message.raw + message.uri_end))
     pack_list(base, 0)
     pack_number(base, change.max_forwards)
-    pack_truth(base, user.size > 0)
+    pack_truth(base, user.size > 0 or change.is_outside)
     pack_number(base, FULL_BREADTH)
     pack_text(base, user)
-    pack_list(base, 0)
-    pack_list(base, 1)
-    pack_text(base, change.uri)
+    if change.is_outside:
+        put_slice(base, change.groups)
+        put_slice(base, change.tried)
+    else:
+        pack_list(base, 0)
+        pack_list(base, 1)
+        pack_text(base, change.uri)
     pack_list(base, 0)
     pack_list(base, 1)
     _branch_base(self, saved, message, target)

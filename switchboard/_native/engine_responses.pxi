@@ -70,7 +70,7 @@ cdef bint _take_provisional(Engine self, Saved *saved, Message *message) except 
 cdef bint _take_success(Engine self, Saved *saved, Message *message) except -1:
     """A 2xx, the first or a repeated one."""
     cdef bint is_first = saved.tag.size == 0
-    if message.to_tag.size == 0 or not _may_relay(self, saved, message):
+    if saved.has_more or message.to_tag.size == 0 or not _may_relay(self, saved, message):
         return False
     if not is_first and not same(content(&saved.tag), message.to_tag):
         return False
@@ -84,6 +84,7 @@ cdef bint _take_success(Engine self, Saved *saved, Message *message) except -1:
     if is_first:
         keep(&saved.tag, message.to_tag)
         _note_success(self, saved, message)
+    if saved.awaited.owner == NULL:  # of a repeated one, too: its ACK was lost
         _await_ack(self, saved, message)
     _relay(self, saved, message)
     return True
@@ -101,7 +102,9 @@ cdef void _await_ack(Engine self, Saved *saved, Message *message) noexcept:
 cdef bint _take_failure(Engine self, Saved *saved, Message *message) except -1:
     """A final response of the only branch, which goes to the caller unchanged."""
     self._moved = nothing()
-    if not _may_pass(message.status, saved.method):
+    if saved.has_more or not _may_pass(message.status, saved.method):
+        return False
+    if saved.is_masked and (message.status == 401 or message.status == 407):
         return False
     _note_answered(self, peer_address(part(saved, P_HOP)))
     _touch(self, saved)
@@ -128,7 +131,7 @@ cdef bint _take_failure(Engine self, Saved *saved, Message *message) except -1:
 cdef void _acknowledge(Engine self, Saved *saved, Message *message) noexcept:
     self._work.size = 0
     put_of_same(
-        &self._work, &saved.sent, &saved.spans, literal(b"ACK", 3), value_of(message, H_TO), saved.sequence
+        &self._work, &saved.sent, &saved.spans, literal(b"ACK", 3), value_of(message, H_TO), saved.sent_sequence
     )
     keep(&saved.ack, content(&self._work))
     keep(&saved.contact, value_of(message, H_TO))
@@ -199,6 +202,8 @@ cdef bint _may_relay(Engine self, Saved *saved, Message *message) except -1:
     for number in range(H_P_ASSERTED_IDENTITY, H_CALL_INFO + 1):
         if message.seen[number]:
             return False
+    if self._has_trunks and _tells_answers(saved, message):
+        return False
     if not _is_recorded(saved.method) or message.to_tag.size == 0 or not message.seen[H_RECORD_ROUTE]:
         return True
     if not _is_recorded_by_us_alone(message):
@@ -217,15 +222,19 @@ cdef bint _moves_callee(Engine self, Saved *saved, Message *message, Slice conta
     """Seal the Contact of a callee with a connection, who is reached over that whatever it names (record_route.py)."""
     cdef Slice uri = uri_in_brackets(contact), flow = part(saved, P_HOP)
     cdef Slice seal = _seal_in(value_of(message, H_RECORD_ROUTE))
+    cdef const uint8_t *mark
     cdef Fact *fact
     if uri.size == 0 or not has_connection(flow) or seal.size < 2 or seal.at[seal.size - 1] != c'>':
         return False
     if memchr(seal.at, c',', seal.size) != NULL:
         return False
+    seal.size -= 1
+    mark = <const uint8_t *>memchr(seal.at, c';', seal.size)
+    if mark != NULL:
+        seal.size = mark - seal.at
     fact = _sum_of(self, uri)
     if fact == NULL:
         return False
-    seal.size -= 1
     self._seal.size = 0
     if not move_callee(&self._seal, seal, self._key, message.call_id, message.from_tag, flow, field_of(fact, 0).at):
         return False
@@ -255,7 +264,10 @@ cdef void _relay(Engine self, Saved *saved, Message *message) noexcept:
     """Pass a response back, less our Via (§16.7 steps 3 and 9)."""
     cdef int status = message.status
     self._response.size = 0
-    put_without_via(&self._response, message)
+    if self._has_trunks and _differs(saved, message):
+        put_unmasked(&self._response, message, saved)
+    else:
+        put_without_via(&self._response, message)
     if self._moved.size and not self._response.failed:
         _put_moved(self, message)
     if saved.method != INVITE:

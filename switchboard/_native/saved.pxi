@@ -29,6 +29,9 @@ cdef enum:
     P_OWN_BRANCH
     P_HOP  # flow
     P_TARGET
+    P_FROM  # the request's own, where calls may bear a mask
+    P_TO
+    P_TRUNK
     PARTS
 
 cdef struct Spans:
@@ -45,12 +48,14 @@ cdef struct Saved:
     int method
     int port
     uint32_t sequence
+    uint32_t sent_sequence  # which the other side knows
     int server_state
     int client_state
     int final_status  # of the branch
     double server_interval
     double client_interval
     double armed[LETTERS]  # 0 for a timer that does not run
+    bint is_masked, has_more  # whether it bears a mask, and other targets wait for its failure
     bint in_dialog, begins_call, rang, cancelled, cancel_wanted, is_touched, is_over, is_settled
     bint is_answered_reliably, is_sent_reliably  # whether the flows of the server and of the client are of streams
     Saved *next_touched

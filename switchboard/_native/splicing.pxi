@@ -2,7 +2,9 @@
 
 cdef struct Change:
     # What changes in a request on its way (sip/splice.py, Forwarding). `via_place`: transport, and our host and port.
-    # `outer`, `inner`: how the callee and the caller name us in a Route.
+    # `outer`, `inner`: how the callee and the caller name us in a Route. Of a call that leads outside (engine_masks.pxi):
+    # header lines that are `added`, what stands behind the seal (`mark`), From, To and the `number` of CSeq as the other
+    # side sees them (0: as it came), and the targets that wait (`groups`) and were `tried`.
     Slice uri
     Slice via_place
     Slice branch
@@ -14,6 +16,9 @@ cdef struct Change:
     Slice inner
     Slice seal
     bint keeps_credentials
+    bint is_outside, is_masked
+    Slice added, mark, from_, to_, groups, tried
+    uint32_t number
 
 
 cdef void put_via(Buffer *to, const Message *message, const Change *change) noexcept nogil:
@@ -33,11 +38,12 @@ cdef void put_via(Buffer *to, const Message *message, const Change *change) noex
     put_slice(to, change.source_host)
 
 
-cdef void _put_record_route(Buffer *to, Slice place, Slice seal) noexcept nogil:
+cdef void _put_record_route(Buffer *to, Slice place, Slice seal, Slice mark) noexcept nogil:
     put(to, b"Record-Route: <sip:", 19)
     put_slice(to, place)
     put(to, b";lr;sb=", 7)
     put_slice(to, seal)
+    put_slice(to, mark)
     put(to, b">\r\n", 3)
 
 
@@ -58,10 +64,11 @@ cdef void put_request(Buffer *to, const Message *message, const Change *change, 
     put_slice(to, change.branch)
     spans.via_end = <uint16_t>to.size
     put(to, b"\r\n", 2)
+    put_slice(to, change.added)
     if change.seal.size:
-        _put_record_route(to, change.outer, change.seal)
+        _put_record_route(to, change.outer, change.seal, change.mark)
         if change.inner.size and not same(change.inner, change.outer):
-            _put_record_route(to, change.inner, change.seal)
+            _put_record_route(to, change.inner, change.seal, change.mark)
     if not message.seen[H_MAX_FORWARDS]:
         put(to, b"Max-Forwards: ", 14)
         put_decimal(to, change.max_forwards)
@@ -87,6 +94,10 @@ cdef void _put_fields(Buffer *to, const Message *message, const Change *change, 
         elif field.number == H_ROUTE or (field.number == H_PROXY_AUTHORIZATION and not change.keeps_credentials):
             put(to, at, raw + field.line - at)
             at = line_end(message, place)
+        elif change.is_masked and _is_masked(field, change):
+            put(to, at, raw + field.line - at)
+            _put_masked(to, message, field, change, spans)
+            at = line_end(message, place)
         elif field.number == H_FROM or field.number == H_TO or field.number == H_CALL_ID:
             put(to, at, raw + field.start - at)
             at = raw + field.start
@@ -94,11 +105,48 @@ cdef void _put_fields(Buffer *to, const Message *message, const Change *change, 
     put(to, at, raw + message.body_end - at)
 
 
+cdef inline bint _is_masked(const Field *field, const Change *change) noexcept nogil:
+    return field.number == H_FROM or field.number == H_TO or (field.number == H_CSEQ and change.number)
+
+
+cdef void _put_masked(Buffer *to, const Message *message, const Field *field, const Change *change,
+                      Spans *spans) noexcept nogil:
+    """Write a line of From, To or CSeq as the other side is to see it."""
+    cdef Py_ssize_t start
+    put_name(to, message, field)
+    if field.number == H_CSEQ:
+        put_sequence(to, change.number, message.method_text)
+        return
+    start = to.size
+    put_slice(to, change.from_ if field.number == H_FROM else change.to_)
+    _note_span_of(spans, field.number, start, to.size)
+    put(to, b"\r\n", 2)
+
+
+cdef void put_name(Buffer *to, const Message *message, const Field *field) noexcept nogil:
+    """Write the name with which a line begins, and the colon."""
+    cdef const uint8_t *line = message.raw + field.line
+    put_slice(to, slice_of(line, <const uint8_t *>memchr(line, c':', message.raw + field.start - line)))
+    put(to, b": ", 2)
+
+
+cdef void put_sequence(Buffer *to, uint32_t number, Slice method) noexcept nogil:
+    """Write the value of CSeq, and the end of its line."""
+    put_decimal(to, number)
+    put_octet(to, c' ')
+    put_slice(to, method)
+    put(to, b"\r\n", 2)
+
+
 cdef inline void _note_span(Spans *spans, const Field *field, Py_ssize_t start) noexcept nogil:
-    cdef uint16_t first = <uint16_t>start, end = <uint16_t>(start + field.end - field.start)
-    if field.number == H_FROM:
+    _note_span_of(spans, field.number, start, start + field.end - field.start)
+
+
+cdef inline void _note_span_of(Spans *spans, int number, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    cdef uint16_t first = <uint16_t>start, end = <uint16_t>stop
+    if number == H_FROM:
         spans.from_, spans.from_end = first, end
-    elif field.number == H_TO:
+    elif number == H_TO:
         spans.to, spans.to_end = first, end
     else:
         spans.call_id, spans.call_id_end = first, end

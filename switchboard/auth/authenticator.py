@@ -91,6 +91,10 @@ class Verifier:
         realm = self.users.realm
         return [challenge(realm, nonce, algorithm, stale=stale) for algorithm in self._offered(user)]
 
+    def named(self, username: str) -> str:
+        """The user whom credentials name so; "" for nobody."""
+        return self._find(username).user
+
     def _offered(self, user: str) -> Sequence[str]:
         return self._of_user.get(user, self._algorithms)
 
@@ -181,6 +185,10 @@ class Authenticator:
         if verdict.user:
             self.failing.forget(verdict.user)
         return verdict
+
+    def named(self, username: str) -> str:
+        """The user whom credentials name so; "" for nobody."""
+        return self.verifier.named(username)
 
     def challenge(self, field: str, verdict: Verdict, attempt: Attempt, user: str) -> list[tuple[str, str]]:
         """The header fields called `field` that ask for credentials. `user`: the sender, as far as is known."""

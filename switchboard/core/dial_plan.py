@@ -86,10 +86,20 @@ class DialPlan:
         """Return the user who has the number; what was dialled itself if nobody has it."""
         return self.numbers.get(self.normal(number_of(dialled)), dialled)
 
+    def class_of(self, caller: str) -> str:
+        """The class of a user, who may be named by a number; "" for none."""
+        return self.classes.get(self.alias(caller), "")
+
     def find(
         self, dialled: str, caller: str, is_known: Callable[[str], bool], steps: list[Step] | None = None
     ) -> Lead:
         """Return where the call of `caller` leads. `is_known`: whether a user has that name. `steps` gets the way."""
+        return self.find_for(dialled, self.class_of(caller), is_known, steps)
+
+    def find_for(
+        self, dialled: str, its_class: str, is_known: Callable[[str], bool], steps: list[Step] | None = None
+    ) -> Lead:
+        """The same for any caller of a class."""
         number = number_of(dialled)
         if number in self.emergency:
             return _told(steps, "emergency", Lead(uris=_at(self.emergency_uris, number), rule="emergency"))
@@ -100,7 +110,6 @@ class DialPlan:
         for name in dict.fromkeys((dialled, normal or dialled)):
             if is_known(name):
                 return _told(steps, "users", Lead(user=name))
-        its_class = self.classes.get(self.alias(caller), "")
         return self._by_rules(normal, its_class, steps) or Lead(user=dialled)
 
     def _by_rules(self, number: str, its_class: str, steps: list[Step] | None) -> Lead | None:

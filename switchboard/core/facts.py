@@ -4,8 +4,7 @@ Theory. The same questions come with every message of a call: who sends, where a
 is ours. Their answers depend on the octets of the question, the settings and the bindings only. So the engine keeps
 the answer as a record under these octets, and asks again after it was told to forget the record.
 
-A record is a row of fields, each with its length in two octets before it (`_native/facts.pxi`). None instead of a
-record means that the text is odd: then the whole message is left to the reference.
+An answer is a record (`record.py`). Of calls that lead outside, `outside.py` tells.
 """
 
 from typing import Final
@@ -17,7 +16,9 @@ from switchboard.core.environment import Environment
 from switchboard.core.forwarding import literal_hop, plan
 from switchboard.core.gruu import is_gruu
 from switchboard.core.large_requests import LASTS_S
+from switchboard.core.outside import Outside
 from switchboard.core.preprocess import Routing, parse_request_uri
+from switchboard.core.record import Record, make_record
 from switchboard.core.record_route import caller_side, first_callee_side, names_place, place_of
 from switchboard.core.refusal import Refusal
 from switchboard.core.request import IncomingRequest, address_of_record, user_of
@@ -29,8 +30,6 @@ from switchboard.sip.message import Message
 from switchboard.sip.respond import is_same_host
 from switchboard.sip.uri import SipUri, parse_uri
 
-Record = bytes | None
-
 MOST_KEYS: Final = 64
 """Facts that hang on the bindings of one user, which strangers can call by any parameters; others are odd."""
 MOST_USERS: Final = 100_000
@@ -40,9 +39,13 @@ _ADDS_RECEIVED, _IS_EXEMPT, _IS_TRUSTED = 1, 2, 4
 
 
 class Facts:
-    """Answers the engine's questions by the parts of `env`. All is octets, as it stands in messages and items."""
+    """Answers the engine's questions by the parts of `env`. All is octets, as it stands in messages and items.
+
+    `outside` answers those about calls that leave by the dial plan.
+    """
 
     def __init__(self, env: Environment) -> None:
+        self.outside = Outside(env, self._record_of, self._note_outside)
         self._env = env
         self._keys: dict[str, set[bytes]] = {}
 
@@ -64,7 +67,7 @@ class Facts:
         inner = "" if "%" in flow.local or not flow.local else self._place(flow)
         if not inner and flow.transport != UDP:
             return None
-        return _record(bytes((flags,)), flow.host, incoming.caller, side, incoming.parties[0], inner)
+        return make_record(bytes((flags,)), flow.host, incoming.caller, side, incoming.parties[0], inner)
 
     def callee(self, key: bytes, octets: bytes, at: float) -> tuple[bytes, float] | None:
         """Where the Request-URI of a request outside a dialog leads, and until when (epoch s).
@@ -124,19 +127,19 @@ class Facts:
     def target_sum(self, octets: bytes) -> bytes:
         """The sum over the address that a Request-URI names, as it is sealed."""
         text = text_of(octets)
-        return _record(self._env.policy.seals.target_of(uri_of(text), text))
+        return make_record(self._env.policy.seals.target_of(uri_of(text), text))
 
     def is_same_place(self, both: bytes) -> bytes:
         """One octet: whether the value of a Contact names the address of the URI that follows it behind a 0."""
         contact, _, target = both.partition(b"\0")
-        return _record(bytes((names_place(text_of(contact), text_of(target)),)))
+        return make_record(bytes((names_place(text_of(contact), text_of(target)),)))
 
     def is_ours(self, place: bytes) -> bytes:
         """One octet: whether a Route to `place` ("host:port") leads to us."""
         try:
-            return _record(bytes((self._env.policy.own.owns(parse_uri(f"sip:{text_of(place)};lr")),)))
+            return make_record(bytes((self._env.policy.own.owns(parse_uri(f"sip:{text_of(place)};lr")),)))
         except ParseError:
-            return _record(b"\0")
+            return make_record(b"\0")
 
     def changed(self, user: str) -> set[bytes]:
         """The bindings of `user` have changed: return the keys of what is not true any more."""
@@ -157,6 +160,10 @@ class Facts:
         if len(keys) < MOST_KEYS:
             keys.add(key)
         return key in keys
+
+    def _note_outside(self, name: str, key: bytes) -> bool:
+        """The same for a name that nobody may have: of those there is no end."""
+        return not self.is_full and self._note_user(name, key)
 
     def _standing(self, host: str) -> int:
         env = self._env
@@ -188,17 +195,9 @@ class Facts:
         via = f"{NAMES[flow.transport]} {bracketed(flow.local)}:{env.policy.own.port_of(flow.transport)}"
         may_move = bytes((env.large.may_move(planned, flow, at),))
         saved = pack(target.saved()), pack(planned.hop.saved())
-        return _record(target.text, flow.pack(), via, self._place(flow), side, called, *saved, may_move)
+        return make_record(target.text, flow.pack(), via, self._place(flow), side, called, *saved, may_move)
 
     def _place(self, flow: Flow) -> str:
         """How the peer of a flow names us in a Route to it, without the scheme."""
         place = place_of("sip", bracketed(flow.local), flow.transport, self._env.policy.own)
         return place.removeprefix("sip:")
-
-
-def _record(*fields: bytes | str) -> bytes:
-    record = b""
-    for each in fields:
-        octets = each if isinstance(each, bytes) else each.encode("utf-8", "surrogateescape")
-        record += len(octets).to_bytes(2, "big") + octets
-    return record

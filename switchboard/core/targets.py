@@ -310,11 +310,11 @@ class TargetPolicy:
         if not (routing.is_led or routing.may_relay or self._may_relay(incoming, at)):
             raise RelayRefusal(403, "Relaying Denied")
         routing.may_relay = True
-        return _gateways(uris)
+        return gateways(uris)
 
     def targets_of(self, user: str, uris: Sequence[str], routing: Routing, at: float) -> list[Target]:
         """Where a callee of a plan is (`call_plan.Callee`): the phones of `user`, or else the first of `uris`."""
-        targets = self.bindings_of(user, at) if user else _gateways(uris)
+        targets = self.bindings_of(user, at) if user else gateways(uris)
         return list(filter(None, map(secured, targets))) if routing.uri.scheme == "sips" else targets
 
     def _gruu_targets(self, uri: SipUri, at: float) -> list[Target]:
@@ -369,7 +369,7 @@ class TargetPolicy:
         return not routing.routes and self.locations.is_contact(routing.text, at)
 
 
-def _gateways(uris: Sequence[str]) -> list[Target]:
+def gateways(uris: Sequence[str]) -> list[Target]:
     """One after the other; those of trunks have the trunk's name in a parameter that is ours."""
     found = []
     for place, text in enumerate(uris):

@@ -118,6 +118,10 @@ class Trunks:
         digits = self._digits(name)
         return any(digits in each for each in self._numbers.values())
 
+    def may_mean(self, name: str) -> bool:
+        """Whether a provider may call somebody by that name: one of its numbers, or our Contact there."""
+        return name in self._tokens or self.has_number(name)
+
     def note_hosts(self, name: str, hosts: Iterable[str], now: float) -> None:
         """The provider's name leads to these IP addresses now (monotonic s)."""
         known = self._hosts[name] | dict.fromkeys(hosts, now)
@@ -132,9 +136,26 @@ class Trunks:
         trunk = self.by_name.get(target.trunk)
         if trunk is None:
             return None
-        mask = self._new_mask(trunk, request, target, user or incoming.caller)
+        far, lines = self.identity(trunk.name, user or incoming.caller)
+        sides = request.from_uri, request.to_uri, far or request.from_uri, self.called(target)
+        mask = Mask(trunk.name, request.cseq[0] - 1, 0, *sides)
         token = make_token(self._key, mask, request.call_id, request.from_tag)
-        return Masked(mask, f";{MASK}={token}", self._asserted(trunk, user or incoming.caller))
+        return Masked(mask, f";{MASK}={token}", lines)
+
+    def identity(self, name: str, user: str) -> tuple[str, tuple[bytes, ...]]:
+        """Return the URI in From by which a provider knows a call of `user`, "" for the phone's own; header lines."""
+        trunk = self.by_name[name]
+        if trunk.identity == NONE:
+            return "", ()
+        asserted = trunk.identity_of(user)
+        if trunk.identity == FROM:
+            return asserted, ()
+        line = f"P-Asserted-Identity: <{asserted}>".encode("utf-8", "surrogateescape")
+        return f"sip:{trunk.user}@{trunk.domain}", (line,)
+
+    def called(self, target: Target) -> str:
+        """Return the URI in To by which the provider of a target's trunk knows it."""
+        return f"sip:{target.uri.user}@{self.by_name[target.trunk].domain}"
 
     def trunk_of(self, incoming: IncomingRequest, target: Target, host: str) -> Trunk | None:
         """Return by which trunk a request went to the provider at `host`; None if it went or came otherwise.
@@ -214,24 +235,6 @@ class Trunks:
             return is_within(parse_host(host), trunk.sources)
         except ValueError:
             return False
-
-    def _new_mask(self, trunk: Trunk, request: Message, target: Target, user: str) -> Mask:
-        is_told = trunk.identity != NONE
-        far_from = trunk.identity_of(user) if trunk.identity == FROM else f"sip:{trunk.user}@{trunk.domain}"
-        return Mask(
-            trunk.name,
-            request.cseq[0] - 1,
-            0,
-            request.from_uri,
-            request.to_uri,
-            far_from if is_told else request.from_uri,
-            f"sip:{target.uri.user}@{trunk.domain}",
-        )
-
-    def _asserted(self, trunk: Trunk, user: str) -> tuple[bytes, ...]:
-        if trunk.identity != ASSERTED:
-            return ()
-        return (f"P-Asserted-Identity: <{trunk.identity_of(user)}>".encode("utf-8", "surrogateescape"),)
 
 
 def _named_in(request: Message) -> list[str]:

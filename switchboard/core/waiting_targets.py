@@ -19,7 +19,7 @@ class WaitingTargets:
 
     def __init__(self) -> None:
         self._groups: list[list[Target]] = []
-        self._tried: set[str] = set()
+        self._tried: dict[str, None] = {}  # in order: what is saved is the same after a restart
         self._led: dict[str, int] = {}
         self.edition = 1
 
@@ -39,7 +39,7 @@ class WaitingTargets:
     def add(self, targets: Iterable[Target], most: int) -> bool:
         """Put at most so many of `targets`, of those that are new, behind those that wait; False if there is none."""
         fresh = [target for target in targets if target.text not in self._tried][: max(0, most)]
-        self._tried.update([target.text for target in fresh])
+        self._tried |= dict.fromkeys([target.text for target in fresh])
         self._groups += by_priority(fresh)
         self.edition += 1
         return bool(fresh)
@@ -79,5 +79,5 @@ class WaitingTargets:
         """Return what wrote this."""
         waiting = cls()
         waiting._groups = [[Target.restore(target) for target in group] for group in groups]
-        waiting._tried, waiting._led = set(tried), dict(led)
+        waiting._tried, waiting._led = dict.fromkeys(tried), dict(led)
         return waiting

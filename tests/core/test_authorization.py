@@ -5,11 +5,13 @@ import re
 import pytest
 from auth.answering import answer
 from auth.authenticators import LIFETIME_S, PASSWORDS, make_authenticator
-from playbook import LENKA, LUKAS, PETER, Board, Sent, own_route, request, response
+from playbook import KEY, LENKA, LUKAS, PETER, Board, Sent, own_route, request, response
 
 from switchboard.auth.failures import Failure, Failures, Reason
 from switchboard.auth.users import Users
 from switchboard.core.commands import Lookup
+from switchboard.core.dial_plan import DialPlan, Rule, pattern_of
+from switchboard.core.trunks import Trunk, Trunks
 from switchboard.sip.message import parse_message
 
 CALLEE = "sip:lenka@10.0.0.1"
@@ -30,6 +32,18 @@ def make_board(**more: object) -> Board:
     board.bind("lukas", "sip:lukas@10.0.0.11")
     board.bind("lenka", CONTACT)
     return board
+
+
+def make_outside() -> Board:
+    """With a trunk for all, and numbers that only the class of lukas may call."""
+    way = ("sip:10.9.0.1;trunk=p",)
+    rules = (
+        Rule("out", pattern_of("0*"), uris=way),
+        Rule("dear", pattern_of("8*"), uris=way, classes=frozenset({"bosses"})),
+    )
+    trunk = Trunk("p", "sip:10.9.0.1", "voip.example", "481", callers={"lukas": "+1", "lenka": "+2"})
+    trunks = Trunks(KEY, {"p": trunk}, lambda _: "secret")
+    return make_board(dial_plan=DialPlan(rules, classes={"lukas": "bosses"}), trunks=trunks)
 
 
 @pytest.fixture
@@ -83,6 +97,33 @@ class TestUsers:
         if plain is not None and not board.fragile:
             assert board.core.stats()["plain"] == plain + 2
         assert board.statuses()[-1] == 200
+
+    @pytest.mark.parametrize(
+        ("user", "far"), [("lukas", "sip:+1@voip.example"), ("lenka", "sip:+2@voip.example")]
+    )
+    def test_call_outside_as_who_they_have_proved_to_be(self, user: str, far: str) -> None:
+        """The number that the provider is told is that of the credentials' user, and the class is, too."""
+        board = make_outside()
+        source = LUKAS if user == "lukas" else LENKA
+        more = {"user": user, "caller": f"sip:{user}@10.0.0.1"}
+        raw = with_password(board, "INVITE", "sip:0905@10.0.0.1", **more)  # type: ignore[arg-type]
+        board.receive(raw, source)
+        (sent,) = board.sent()
+        assert (sent.to, sent.message.from_uri) == (("10.9.0.1", 5060), far)
+        assert sent.message.get("proxy-authorization") is None
+        board.answers()
+        raw = with_password(board, "INVITE", "sip:8905@10.0.0.1", call_id="dear", **more)  # type: ignore[arg-type]
+        board.receive(raw.replace(b"z9hG4bKshow", b"z9hG4bKdear"), source)
+        assert len(board.sent()) == (user == "lukas")
+
+    def test_nobody_else_calls_outside(self) -> None:
+        board = make_outside()
+        board.receive(with_password(board, "INVITE", "sip:0905@10.0.0.1"), LUKAS)
+        assert len(board.sent()) == 1
+        board.answers()
+        raw = with_password(board, "INVITE", "sip:0905@10.0.0.1", password="wrong", call_id="call-2")
+        board.receive(raw.replace(b"z9hG4bKshow", b"z9hG4bKtwo"), LUKAS)
+        assert (board.sent(), board.statuses()[-1]) == ([], 407)
 
     def test_who_fails_the_proof_is_asked_again(self, board: Board) -> None:
         raw = with_password(board, "INVITE", CALLEE, password="wrong")

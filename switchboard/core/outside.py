@@ -1,0 +1,122 @@
+"""What the engine asks of a call that leads outside, by a gateway or trunk of the dial plan.
+
+Theory. Where a number leads depends on who dials it, on the dial plan, and on who is registered. So there are two facts
+(`facts.py`): who a caller is to the dial plan, which hangs on the caller's bindings; and where a number leads callers
+of that class, which hangs on the bindings of whoever may have that name. What a provider is told of a caller depends on
+the settings only. The mask of a call (`trunk_masks.py`) is made and read by the engine.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from switchboard.codec import pack
+from switchboard.core.dial_plan import DialPlan, number_of
+from switchboard.core.environment import Environment
+from switchboard.core.gruu import is_gruu
+from switchboard.core.large_requests import LASTS_S
+from switchboard.core.preprocess import MAX_BREADTH, parse_request_uri
+from switchboard.core.record import Record, make_record
+from switchboard.core.refusal import Refusal
+from switchboard.core.request import address_of_record, user_of
+from switchboard.core.target import Target
+from switchboard.core.targets import gateways
+from switchboard.core.trunk_masks import ANSWERED
+from switchboard.core.waiting_targets import WaitingTargets
+from switchboard.sip.errors import ParseError
+from switchboard.sip.fields import text_of
+from switchboard.sip.flow import Flow
+from switchboard.sip.uri import SipUri
+
+RecordOf = Callable[[str, SipUri, Target, str, float], Record]
+Fact = tuple[bytes, float] | None
+"""A record, and until when it is true (epoch s; 0: until it is forgotten)."""
+PROVED_S: Final = 60.0
+"""So long it is believed whom credentials name; whether they prove it is asked each time."""
+
+
+class Outside:
+    """Answers for the router of `env`; the keys of what is to be forgotten are noted by `note`.
+
+    `record_of` makes the first fields of a target's record: of Request-URI, target, callee, instant.
+    """
+
+    def __init__(self, env: Environment, record_of: RecordOf, note: Callable[[str, bytes], bool]) -> None:
+        self._env = env
+        self._record_of = record_of
+        self._note = note
+
+    @property
+    def leads(self) -> bool:
+        """Whether a dial plan leads anybody outside."""
+        return self._env.policy.dial_plan is not None
+
+    @property
+    def has_trunks(self) -> bool:
+        """Whether calls may bear a mask."""
+        return self._env.policy.trunks is not None
+
+    def caller(self, key: bytes, sender: bytes, octets: bytes, shown: bytes | None, at: float) -> Fact:
+        """Who the sender of an INVITE is, that came over a packed flow: class, user of ours, user by credentials.
+
+        None: nobody who may call outside. `sender`: the URI in From. `shown`: the user name in credentials, which are
+        still to be judged; None if none are needed.
+        """
+        policy, plan = self._env.policy, self._plan
+        if shown is not None:
+            user = self._env.admission.authenticator.named(text_of(shown)) if self._env.admission else ""
+            return (make_record(plan.class_of(user), user, user), at + PROVED_S) if user else None
+        caller, host = user_of(text_of(sender), policy.own), Flow.unpack(octets).host
+        is_registered = bool(caller) and policy.locations.registered_from(caller, host, at)
+        if not (is_registered or policy.open_relay or host in policy.trusted):
+            return None
+        ends = [bound.expires_at for bound in policy.locations.lookup(caller, at)] if caller else []
+        until = min(ends, default=0.0) if not caller or self._note(caller, key) else at
+        return make_record(plan.class_of(caller if is_registered else ""), caller, ""), until
+
+    def number(self, key: bytes, octets: bytes, its_class: bytes, at: float) -> Fact:
+        """Where a Request-URI leads callers of a class outside; None: not, or oddly.
+
+        The fields of a callee (`Facts.callee`); then the trunk, how it is called there, and the groups that wait and
+        what was tried, both as they are saved.
+        """
+        policy, text = self._env.policy, text_of(octets)
+        try:
+            uri = parse_request_uri(text)
+            if uri.scheme != "sip" or uri.param("maddr") or is_gruu(uri) or not policy.own.owns(uri):
+                return None
+            dialled = uri.username
+            if not dialled or (self._env.star_codes is not None and dialled.startswith("*")):
+                return None
+            if policy.trunks and policy.trunks.may_mean(dialled):
+                return None  # it may be the provider who calls
+            lead = self._plan.find_for(dialled, text_of(its_class), lambda user: policy.has_user(user, at))
+            record = self._recorded(text, gateways(lead.uris), at) if lead.uris else None
+        except (Refusal, ParseError):
+            return None
+        if record is None:
+            return None
+        names = dict.fromkeys((dialled, self._plan.normal(number_of(dialled)) or dialled))
+        return record, at + LASTS_S if all(self._note(name, key) for name in names) else at
+
+    def identity(self, trunk: bytes, user: bytes) -> bytes:
+        """What a trunk tells its provider of a user: From, b"" for the phone's own; header lines."""
+        assert self._env.policy.trunks is not None
+        far, lines = self._env.policy.trunks.identity(text_of(trunk), text_of(user))
+        return make_record(far, b"".join(line + b"\r\n" for line in lines))
+
+    @property
+    def _plan(self) -> DialPlan:
+        assert self._env.policy.dial_plan is not None
+        return self._env.policy.dial_plan
+
+    def _recorded(self, text: str, targets: list[Target], at: float) -> Record:
+        trunks, waiting = self._env.policy.trunks, WaitingTargets()
+        waiting.add(targets, min(self._env.max_forks, MAX_BREADTH))
+        (target,) = waiting.take(MAX_BREADTH)
+        record = self._record_of(text, target.uri, target, address_of_record(text), at)
+        if record is None or f";{ANSWERED}=" in target.text:
+            return None
+        is_trunk = trunks is not None and target.trunk in trunks.by_name
+        far = trunks.called(target) if trunks and is_trunk else ""
+        groups, tried, _ = waiting.saved()
+        return record + make_record(target.trunk if is_trunk else "", far, pack(groups), pack(tried))

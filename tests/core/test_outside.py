@@ -1,0 +1,252 @@
+"""Calls by gateways and trunks in the engine: what it serves itself, what ends that, and that both decide the same."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from playbook import EPOCH, HOST, KEY, LENKA, LUKAS, Board, Sent, request, response
+from stage import ANSWER_LINES, BOUNDS, LINES, Stage, play
+
+from switchboard.auth.digest import MD5, SHA256, challenge
+from switchboard.core.dial_plan import DialPlan, Rule, pattern_of
+from switchboard.core.native import IS_COMPILED
+from switchboard.core.trunk_masks import Mask, make_token
+from switchboard.core.trunks import ASSERTED, NONE, Trunk, Trunks
+from switchboard.sip.message import Message
+
+PROVIDER, OTHER, GATEWAY = ("10.9.0.1", 5060), ("10.9.0.2", 5060), ("10.9.0.3", 5060)
+RULES = (
+    Rule("out", pattern_of("0*"), 1, "+421", ("sip:10.9.0.1;trunk=p",)),
+    Rule("spare", pattern_of("7*"), 0, "", ("sip:10.9.0.1;trunk=p", "sip:10.9.0.2;trunk=q")),
+    Rule("dear", pattern_of("8*"), 0, "", ("sip:10.9.0.3",), classes=frozenset({"bosses"})),
+    Rule("gateway", pattern_of("9*"), 0, "", ("sip:10.9.0.3",)),
+    Rule("named", pattern_of("5*"), 0, "", ("sip:gateway.example",)),
+    Rule("refused", pattern_of("4*"), status=403),
+)
+TRUNKS = {
+    "p": Trunk("p", "sip:10.9.0.1", "voip.example", "481", caller="+4212555", callers={"lenka": "+42125551"}),
+    "q": Trunk("q", "sip:10.9.0.2", "q.example", "482", identity=ASSERTED),
+    "r": Trunk("r", "sip:10.9.0.4", "r.example", "483", identity=NONE),
+}
+CALLEES = ("0905", "0905123456", "9123", "7123", "lenka", "8123", "5123", "4123", "101", "112")
+AT_PROVIDER = f"Contact: <sip:900@{PROVIDER[0]}:{PROVIDER[1]}>"
+FAR_LINES = (
+    (AT_PROVIDER,),
+    (AT_PROVIDER, "Session-Expires: 1800"),
+    (f"Proxy-Authenticate: {challenge('voip', 'n1', MD5, stale=False)}", AT_PROVIDER),
+    (f"WWW-Authenticate: {challenge('voip', 'n2', SHA256, stale=True)}",),
+    *ANSWER_LINES,
+)
+PLAIN_LINES = ("Contact: <sip:lukas@10.0.0.11:5060>",)
+KINDS = (0, 0, 2, 3, 4, 2, 3, 6, 7, 6, 7, 8, 9, 5, 12, 11, 10)
+STEP = st.tuples(st.integers(0, len(KINDS) - 1), *(st.integers(0, most) for most in BOUNDS[1:]))
+
+
+def board_of(**more: object) -> Board:
+    plan = DialPlan(
+        RULES,
+        emergency=frozenset({"112"}),
+        emergency_uris=("sip:10.9.0.3",),
+        numbers={"101": "lenka"},
+        classes={"lukas": "bosses"},
+    )
+    board = Board(dial_plan=plan, trunks=Trunks(KEY, TRUNKS, lambda _: "secret"), **more)  # type: ignore[arg-type]
+    board.bind("lukas", f"sip:lukas@{LUKAS[0]}:5060")
+    board.bind("lenka", f"sip:lenka@{LENKA[0]}:5060")
+    board.advance(0.1)
+    return board
+
+
+def dial(board: Board, number: str, **more: object) -> None:
+    lines = (f"Contact: <sip:lukas@{LUKAS[0]}:5060>",)
+    board.receive(request("INVITE", f"sip:{number}@{HOST}", lines=lines, cseq=7, **more), LUKAS)  # type: ignore[arg-type]
+
+
+def within(method: str, accepted: Message, number: int, contact: str = "sip:900@10.9.0.1:5060") -> bytes:
+    """A request of the phone within the dialog."""
+    raw = request(
+        method,
+        contact,
+        branch=f"z9hG4bK{method}{number}",
+        cseq=number,
+        to_tag="far",
+        lines=tuple(f"Route: {each}" for each in accepted.values("record-route")[::-1]),
+    )
+    return raw.replace(f"To: <{contact}>".encode(), f"To: <{accepted.to_uri}>".encode())
+
+
+def converse(board: Board, number: str, far: tuple[str, int]) -> Sent:
+    """A whole call by the phone; returns what left of its INVITE."""
+    dial(board, number)
+    invite = board.sent()[0]
+    lines = (f"Contact: <sip:900@{far[0]}:5060>",)
+    for status in (180, 200):
+        board.receive(response(invite.message, status, tag="far", lines=lines), far)
+    accepted = board.answers()[-1].message
+    assert (accepted.status, accepted.cseq) == (200, (7, "INVITE"))
+    contact = f"sip:900@{far[0]}:5060"
+    board.receive(within("ACK", accepted, 7, contact), LUKAS)
+    board.receive(within("BYE", accepted, 8, contact), LUKAS)
+    board.receive(response(board.sent()[-1].message, 200, tag="far"), far)
+    assert board.kinds() == ["invite", "ringing", "answered", "bye"]
+    return invite
+
+
+def shares(board: Board) -> tuple[float, float, float]:
+    """Messages that the engine took, that were odd, and transactions that it gave away."""
+    stats = board.core.stats()
+    return stats["plain"], stats["odd"], stats["handed_over"]
+
+
+@pytest.mark.skipif(not IS_COMPILED, reason="the engine is not compiled")
+@pytest.mark.parametrize(
+    ("number", "far"), [("0905", PROVIDER), ("9123", GATEWAY), ("8123", GATEWAY), ("112", GATEWAY)]
+)
+def test_a_call_outside_is_the_engines(number: str, far: tuple[str, int]) -> None:
+    board = board_of(fragile=False, native=True)
+    converse(board, number, far)
+    assert shares(board) == (6, 0, 0)
+
+
+def test_where_there_is_a_spare_the_reference_sees_the_final_response() -> None:
+    board = board_of(fragile=False)
+    converse(board, "7123", PROVIDER)
+    assert not board.native or shares(board)[2] == 1
+
+
+@pytest.mark.parametrize("status", [500, 503, 408, 486, 603])
+def test_a_spare_gets_its_turn(status: int) -> None:
+    board = board_of()
+    dial(board, "7123")
+    board.receive(response(board.sent()[0].message, status), PROVIDER)
+    assert [each.to for each in board.sent()][1:] == ([OTHER] if status in (500, 503, 408) else [])
+
+
+def test_a_cancelled_call_with_a_spare_goes_nowhere_else() -> None:
+    board = board_of()
+    dial(board, "7123")
+    invite = board.sent()[0]
+    board.receive(response(invite.message, 180), PROVIDER)
+    raw = request("CANCEL", f"sip:7123@{HOST}", cseq=7)
+    board.receive(raw, LUKAS)
+    cancel = board.sent()[0]
+    assert (cancel.message.method, cancel.message.cseq[0]) == ("CANCEL", invite.message.cseq[0])
+    board.receive(response(invite.message, 503), PROVIDER)
+    assert [each.message.method for each in board.sent()] == ["ACK"]
+
+
+def test_who_has_gone_calls_nowhere() -> None:
+    """What is remembered of a caller, and of a number, is forgotten with their bindings."""
+    board = board_of()
+    dial(board, "9123")
+    assert board.sent()[0].to == GATEWAY
+    board.bind("lukas")
+    dial(board, "9123", branch="z9hG4bKb", call_id="call-2")
+    assert (board.sent(), board.statuses()[-1]) == ([], 403)
+    board.bind("lukas", f"sip:lukas@{LUKAS[0]}:5060")
+    board.bind("9123", "sip:9123@10.0.0.12:5060")
+    dial(board, "9123", branch="z9hG4bKc", call_id="call-3")
+    assert board.sent()[0].to == LENKA
+
+
+def test_a_binding_that_has_run_out_gives_no_right() -> None:
+    board = board_of()
+    board.bind("lukas", f"sip:lukas@{LUKAS[0]}:5060", expires_at=EPOCH + board.now + 5)
+    dial(board, "9123")
+    assert board.sent()[0].to == GATEWAY
+    board.advance(6)
+    board.sent()
+    dial(board, "9123", branch="z9hG4bKb", call_id="call-2")
+    assert not [each for each in board.sent() if b"call-2" in each.raw]
+
+
+def test_only_their_class_calls_dear_numbers() -> None:
+    board = board_of()
+    dial(board, "8123")
+    assert board.sent()[0].to == GATEWAY
+    more = {"source": LENKA, "caller": f"sip:lenka@{HOST}", "branch": "z9hG4bKb", "call_id": "call-2"}
+    board.receive(request("INVITE", f"sip:8123@{HOST}", **more), LENKA)  # type: ignore[arg-type]
+    assert (board.sent(), board.statuses()[-1]) == ([], 403)
+
+
+def test_nobody_calls_out_from_elsewhere_in_a_users_name() -> None:
+    board = board_of()
+    dial(board, "9123")
+    board.sent()
+    stranger = ("10.6.6.6", 5060)
+    board.receive(
+        request("INVITE", f"sip:9123@{HOST}", source=stranger, branch="z9hG4bKb", call_id="c2"), stranger
+    )
+    assert (board.sent(), board.statuses()[-1]) == ([], 403)
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "<sip:lukas@10.0.0.1>;tag=from-1",
+        '"Lukas N."   <sip:lukas@10.0.0.1>;tag=from-1',
+        "Lukas<sip:lukas@10.0.0.1;x=1>;tag=from-1;a=b;c",
+        "sip:lukas@10.0.0.1;tag=from-1;q",
+        "<sip:lukas@10.0.0.1>;x=;tag=from-1",
+        "<sip:lukas@10.0.0.1>;tag=from-1;x=",
+        "  <sip:lukas@10.0.0.1> ; tag = from-1",
+        '"\u013duko\u0161" <sip:lukas@10.0.0.1>;tag=from-1',
+    ],
+)
+@pytest.mark.parametrize("name", ["From:", "f :"])
+def test_names_in_any_spelling(sender: str, name: str) -> None:
+    """The twin compares: what the provider sees, and what comes back."""
+    board = board_of()
+    raw = request("INVITE", f"sip:0905@{HOST}", lines=("Contact: <sip:lukas@10.0.0.11:5060>",))
+    raw = raw.replace(b"From: <sip:lukas@10.0.0.1>;tag=from-1", f"{name} {sender}".encode())
+    board.receive(raw, LUKAS)
+    invite = board.sent()[0]
+    assert invite.message.from_uri == "sip:+4212555@voip.example"
+    board.receive(response(invite.message, 200, tag="far", lines=(AT_PROVIDER,)), PROVIDER)
+    assert board.answers()[-1].message.from_uri.startswith("sip:lukas@10.0.0.1")
+
+
+def test_masks_that_are_none_are_read_by_the_reference() -> None:
+    """The same token, cut, changed, of another dialog, or with other fields; the twin compares."""
+    board = board_of()
+    dial(board, "0905")
+    invite = board.sent()[0]
+    board.receive(response(invite.message, 200, tag="far", lines=(AT_PROVIDER,)), PROVIDER)
+    accepted = board.answers()[-1].message
+    token = accepted.values("record-route")[0].partition(";st=")[2][:-1]
+    odd = Mask("p", 6, 3, "sip:a@b", "sip:c@d", "sip:e@f", "sip:" + 300 * "g")
+    others = (
+        token[:-1],
+        token[:-4],
+        token[:10] + ("A" if token[10] != "A" else "B") + token[11:],
+        token.upper(),
+        "",
+        token + "=",
+        make_token(KEY, odd, "call-1", "from-1"),
+        make_token(KEY, odd._replace(base=-1), "call-1", "from-1"),
+        make_token(KEY, odd._replace(base=2**33), "call-1", "from-1"),
+        make_token(KEY, odd, "call-1", "far"),
+        make_token(KEY, odd, "call-2", "from-1"),
+        make_token(b"x" * 32, odd, "call-1", "from-1"),
+    )
+    for number, other in enumerate(others):
+        for method in ("BYE", "INFO", "ACK", "INVITE", "PRACK"):
+            raw = within(method, accepted, 8 + number).replace(token.encode(), other.encode())
+            board.receive(raw.replace(b"branch=z9hG4bK", b"branch=z9hG4bK%d" % number), LUKAS)
+            board.answers()
+            board.sent()
+
+
+@pytest.mark.skipif(not IS_COMPILED, reason="the engine is not compiled")
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(STEP, min_size=1, max_size=25))
+def test_both_decide_the_same(steps: list[tuple[int, int, int, int]]) -> None:
+    board = board_of()
+    stage = Stage(
+        board,
+        callees=CALLEES,
+        answer_lines=FAR_LINES,
+        far=PROVIDER,
+        follows_contact=True,
+        lines=(PLAIN_LINES, PLAIN_LINES, PLAIN_LINES, *LINES[:5]),
+    )
+    play(board, [(KINDS[kind], *rest) for kind, *rest in steps], stage)
