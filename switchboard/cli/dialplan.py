@@ -1,23 +1,19 @@
 """`switchboard dialplan try`: what becomes of a number that a user dials, without a phone."""
 
 import asyncio
-from collections.abc import Callable
-from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from switchboard.bus.rpc import RpcError
+from switchboard.cli.asked_registrar import AskedRegistrar
 from switchboard.cli.call_steps import AskedRules, led_to, plan_of, refusal_of, star_step, steps_of
 from switchboard.cli.output import FAILED, JsonOption, print_json, print_table, say
-from switchboard.cli.running import context_or_exit, settings_or_exit
+from switchboard.cli.running import settings_or_exit
 from switchboard.core.call_plan import Callee, Plan
 from switchboard.core.commands import Lookup
 from switchboard.core.dial_plan import DialPlan, Lead, Step
 from switchboard.core.place import address_named, transport_of
 from switchboard.core.trunks import PARAM as TRUNK
-from switchboard.registrar.listing import Wanted, read_pages
-from switchboard.settings.ask import ask_registrar
 from switchboard.settings.model import Settings
 from switchboard.sip.flow import NAMES
 from switchboard.sip.uri import SipUri, parse_uri
@@ -46,7 +42,7 @@ def attempt(
         _print_star(star, as_json)
         return
     plan = settings.make_dial_plan()
-    registrar = _Registrar(settings)
+    registrar = AskedRegistrar(settings)
     steps: list[Step] = []
     lead = (plan or DialPlan()).find(number, user, registrar.knows, steps)
     stages = _stages(settings, lead, registrar, user)
@@ -70,44 +66,7 @@ def _print_star(step: Step, as_json: bool) -> None:
         print_table(("step", "found"), [step], "")
 
 
-class _Registrar:
-    """What it knows of users; each question is put once, and nothing more after one that it does not answer."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._known: dict[str, bool] = {}
-        self.failure = ""
-
-    def knows(self, user: str) -> bool:
-        """Whether it is a user: in the settings, registered, or registered lately."""
-        if user not in self._known:
-            self._known[user] = user in self._settings.users or user in self._ask(
-                lambda ask: list(ask("location.known", [user]))
-            )
-        return self._known[user]
-
-    def contacts(self, user: str) -> list[str]:
-        """Where the user is registered now."""
-        pages = self._ask(
-            lambda ask: [*read_pages(lambda body: ask("location.list", body), Wanted("", user))]
-        )
-        return [str(each["contact_uri"]) for name, bound in pages for each in bound if name == user]
-
-    def rules(self, question: str, name: object) -> Any:
-        """What it says of rules; None without an answer."""
-        return next(iter(self._ask(lambda ask: [ask(question, name)])), None)
-
-    def _ask(self, put: Callable[[Callable[[str, object], Any]], list[Any]]) -> list[Any]:
-        try:
-            if not self.failure:
-                with context_or_exit(self._settings) as context:
-                    return put(partial(ask_registrar, self._settings, context, timeout_s=LIMIT_S))
-        except RpcError as error:
-            self.failure = f"It is not known who is registered: {error}."
-        return []
-
-
-def _stages(settings: Settings, lead: Lead, registrar: _Registrar, caller: str) -> Plan:
+def _stages(settings: Settings, lead: Lead, registrar: AskedRegistrar, caller: str) -> Plan:
     """What the rules of the user or group say; () for none, and while nobody knows."""
     if not lead.user:
         return ()
@@ -115,7 +74,7 @@ def _stages(settings: Settings, lead: Lead, registrar: _Registrar, caller: str) 
     return () if registrar.failure else plan
 
 
-def _requests(settings: Settings, lead: Lead, stages: Plan, registrar: _Registrar) -> list[str]:
+def _requests(settings: Settings, lead: Lead, stages: Plan, registrar: AskedRegistrar) -> list[str]:
     """The Request-URIs that would leave, to where, and by which rule."""
     if not stages:
         return _called(settings, Callee(lead.user, lead.uris), registrar)
@@ -127,7 +86,7 @@ def _requests(settings: Settings, lead: Lead, stages: Plan, registrar: _Registra
     ]
 
 
-def _called(settings: Settings, callee: Callee, registrar: _Registrar) -> list[str]:
+def _called(settings: Settings, callee: Callee, registrar: AskedRegistrar) -> list[str]:
     if callee.uris:
         return [each for uri in callee.uris for each in _ways(uri, settings)]
     return registrar.contacts(callee.user) if callee.user else []
@@ -154,7 +113,7 @@ def _hops(uri: SipUri, settings: Settings) -> list[str]:
     return [f"{hop.host}:{hop.port} over {NAMES[hop.transport]}" for hop in hops]
 
 
-def _nowhere(lead: Lead, stages: Plan, registrar: _Registrar) -> str:
+def _nowhere(lead: Lead, stages: Plan, registrar: AskedRegistrar) -> str:
     if lead.status:
         return f"It is refused with {lead.status} by {lead.rule}."
     is_known = not stages and registrar.knows(lead.user)

@@ -10,6 +10,7 @@ import typer
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcError, call_rpc
+from switchboard.cli.asked_registrar import AskedRegistrar
 from switchboard.cli.output import FAILED, MISUSED, JsonOption, fail, print_json, print_table, say
 from switchboard.cli.running import context_or_exit
 from switchboard.phrases.catalogue import available_languages
@@ -19,7 +20,7 @@ from switchboard.settings.local import interfaces
 from switchboard.settings.location import check_location
 from switchboard.settings.model import Settings, SettingsError, UserSettings, read_settings
 from switchboard.settings.origin import Origins, shown
-from switchboard.settings.site import edge_here, edges, endpoints_of, has_registrar, is_here
+from switchboard.settings.site import edge_here, edges, endpoints_of, has_registrar, is_here, open_context
 from switchboard.settings.users import check_users
 from switchboard.supervisor.open_files import allow_files, needed_to_ask
 
@@ -97,16 +98,18 @@ def check(as_json: JsonOption = False) -> None:
     except SettingsError as error:
         fail(str(error), MISUSED)
     if as_json:
-        found = [
+        listed = [
             {"setting": key, "value": _masked(key, value), "from": origins.of(key)}
             for key, value in settings.model_dump(mode="json").items()
         ]
-        print_json({"settings": found})
+        print_json({"settings": listed})
     else:
         rows = [(key, _shown(key, getattr(settings, key)), origins.of(key)) for key in Settings.model_fields]
         print_table(HEADINGS, rows, "")
     if warning := unknown_variables(origins):
         say(warning)
+    for each in _leads(settings):
+        say(f"Warning: {each.found}: {each.remedy}.")
     say("The settings are good.")
 
 
@@ -131,6 +134,8 @@ def _readable(value: object) -> object:
     return value
 
 
+ANSWER_S = 1.0
+"""How long the registrar may take, which may not run."""
 _STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 
 
@@ -180,10 +185,28 @@ def _examine(settings: Settings, origins: Origins) -> "Iterator[Finding]":
     if is_here("journal.0", settings):
         yield from examine_journal(settings, running.to_ship)
     yield from check_trunks(settings, trunks)
+    yield from _leads(settings)
     if is_here("router.0", settings):
         yield from check_media(settings)
     yield from check_messages(settings, running.presence)
     yield from check_running(running)
+
+
+def _leads(settings: Settings) -> "Iterator[Finding]":
+    """Numbers and rules that lead to nobody; of users and groups only while a registrar answers."""
+    from switchboard.doctor.leads import check_leads
+
+    if settings.trunks or settings.dialplan.rules:
+        registrar = AskedRegistrar(settings, ANSWER_S, _open_quietly)
+        yield from check_leads(settings, registrar.is_user, registrar.has_group)
+
+
+def _open_quietly(settings: Settings) -> BusContext:
+    """Settings are to be checked before there are keys, too, and by who may not use the sockets. RpcError."""
+    try:
+        return open_context(settings)
+    except SettingsError as error:
+        raise RpcError(str(error)) from error
 
 
 def _trunks(settings: Settings, context: BusContext) -> Sequence[Mapping[str, Any]] | None:

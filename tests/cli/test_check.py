@@ -1,8 +1,10 @@
 """`switchboard check`, and options of the whole command."""
 
 import json
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli.conftest import Run
@@ -96,3 +98,24 @@ def test_version(switchboard: Run) -> None:
 
 def test_unknown_command(switchboard: Run) -> None:
     assert switchboard("sing").status == 2
+
+
+TRUNKS = '{"p": {"registrar": "voip.example", "user": "481", "numbers": {"1": "lena", "2": "group:x"}}}'
+
+
+def test_numbers_that_lead_to_nobody_are_told(
+    switchboard: Run, answering: Callable[[str, str, Any], list[Any]]
+) -> None:
+    answering("registrar.0.ask", "location.known", [])
+    answering("registrar.0.ask", "rules.group", {"name": "x", "rules": None})
+    done = switchboard("check", TRUNKS=TRUNKS)
+    assert done.status == 0
+    assert "Warning: 1 of trunk p leads to lena, who has not registered lately" in done.stderr
+    assert "Warning: 2 of trunk p leads to group:x, and there is no such group" in done.stderr
+
+
+def test_without_a_registrar_only_settings_are_looked_at(switchboard: Run) -> None:
+    done = switchboard("check", TRUNKS='{"p": {"registrar": "voip.example", "user": "481"}}')
+    assert "Warning: trunk p has no numbers, so who calls by it hears 404" in done.stderr
+    done = switchboard("check", TRUNKS=TRUNKS)
+    assert (done.status, done.stderr) == (0, "The settings are good.\n")
