@@ -184,10 +184,10 @@ class Board:
         trusted = Trusted(self.trusted)
         seals = DialogSeals(KEY)
         policy = TargetPolicy(
-            own,
-            self.replica,
-            seals,
-            self.open_relay,
+            own=own,
+            locations=self.replica,
+            seals=seals,
+            open_relay=self.open_relay,
             trusted=trusted,
             failures=self.failures if log is self.log else Failures(),
             keeps_identity=self.keeps_identity,

@@ -9,11 +9,11 @@ from typing import Protocol
 
 from switchboard.bounded import Cache, Generations
 from switchboard.core.commands import ProxyEffects, Reader
+from switchboard.core.contacts import Locations
 from switchboard.core.domains import Network, is_within, parse_host
 from switchboard.core.overload import LASTS_S, MOST, Overload, Verdicts
 from switchboard.core.refusal import Refusal, tag_of, try_later
 from switchboard.core.request import IncomingRequest
-from switchboard.core.targets import Locations
 from switchboard.sip.headers import Header
 from switchboard.sip.stateless import StatelessAnswers
 

@@ -34,11 +34,12 @@ from switchboard.core.keeping import ARRIVED, KEPT, NOBODY_THERE, NOT_KEPT, SILE
 from switchboard.core.large_requests import unmoved
 from switchboard.core.preprocess import Routing
 from switchboard.core.record_route import answering_target, lead_to_callee, makes_dialog, target_answering
+from switchboard.core.redirection import redirected_targets
 from switchboard.core.request import IncomingRequest
 from switchboard.core.server_transaction import InviteServerTransaction, ServerTransaction
 from switchboard.core.stages import Stages
 from switchboard.core.target import Target
-from switchboard.core.targets import is_kept, redirected_targets
+from switchboard.core.targets import is_kept
 from switchboard.core.trunk_masks import differs, unmasked
 from switchboard.core.waiting_targets import WaitingTargets
 from switchboard.sip.flow import Flow

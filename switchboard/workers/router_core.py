@@ -97,9 +97,9 @@ def make_caps(settings: Settings, replica: Replica) -> Caps:
 
 def _make_policy(settings: Settings, parts: Parts) -> TargetPolicy:
     policy = TargetPolicy(
-        own_domains(settings),
-        parts.replica,
-        DialogSeals(parts.key),
+        own=own_domains(settings),
+        locations=parts.replica,
+        seals=DialogSeals(parts.key),
         open_relay=settings.relay == "open",
         users=_known_users(settings, parts.authenticator),
         keeps_messages=_keeps_messages(settings),
