@@ -151,11 +151,11 @@ def test_timers_go_on_at_their_instants(first: Shipping) -> None:
 
 
 def test_a_call_that_is_to_be_forwarded_goes_on_at_its_instant() -> None:
-    first = Shipping(rules=StaticRules({"lenka": UserRules(no_answer="lukas", after_s=10)}))
+    first = Shipping(rules=StaticRules({"lenka": UserRules(no_answer="eva", after_s=10)}))
     first.bind("lenka", PHONES[0])
     ringing(first)
     other = take_over(first)
-    other.bind("lukas", "sip:lukas@10.0.0.11:5060")
+    other.bind("eva", "sip:eva@10.0.0.11:5060")
     other.advance(6.9)
     assert not other.sent()
     other.advance(0.2)
