@@ -31,6 +31,8 @@ from switchboard.sip.uri import parse_uri
 
 GAP_S: Final = 0.2
 """Between two NOTIFYs of one subscription."""
+RETRY_S: Final = 10.0
+"""After a NOTIFY that nobody got, and twice that after the next."""
 RESUMED_A_SECOND: Final = 200
 """After a start every watcher is told the state, since it may have changed: not all at once."""
 MOST: Final = 50_000
@@ -255,24 +257,27 @@ class Watching:
         if 200 <= status < 300:
             subscription.failures = 0
         else:
-            self._fail(subscription, status, is_own)
+            self._fail(subscription, status, is_own, at)
         is_over = subscription.has_told_end and status
         if is_over or (status in _GONE and not is_own) or subscription.failures >= MOST_FAILURES:
             self._forget(subscription)
         else:
             self._queue_up(subscription, at)
 
-    def _fail(self, subscription: Subscription, status: int, is_own: bool) -> None:
-        """Nobody got it: it may reach the watcher by his registration. Who refuses it is asked at the next change."""
+    def _fail(self, subscription: Subscription, status: int, is_own: bool, at: float) -> None:
+        """Who refuses it is asked at the next change. What nobody got is told again, to where the watcher is registered
+        or later: else a lamp would stay as it was until then.
+        """
         self.failed += 1
-        if not is_own or status == 0:
-            subscription.failures += status == 0
-            subscription.sent = None if status == 0 else subscription.sent
+        if not is_own:
             return
-        subscription.failures += 1
+        subscription.sent = None
         if subscription.watcher and not subscription.uses_binding and status in (430, 503):
             subscription.uses_binding = True
-            subscription.sent = None
+            return
+        subscription.failures += 1
+        if status:
+            subscription.free_at = at + RETRY_S * subscription.failures
 
     def take_due(self, at: float, most: int) -> list[Notification]:
         """The NOTIFYs that are due now, at most so many."""

@@ -5,7 +5,7 @@ from presence.asking import CONTACT, LENKA_AOR, Desk, ask, states
 
 from switchboard.presence.core import AFTER_A_RESTORE, RESTORED
 from switchboard.presence.subscription import RESERVED
-from switchboard.presence.watching import GAP_S, MOST_FAILURES, RESUMED_A_SECOND
+from switchboard.presence.watching import GAP_S, MOST_FAILURES, RESUMED_A_SECOND, RETRY_S
 from switchboard.sip.errors import ParseError
 from switchboard.sip.message import Message
 
@@ -155,11 +155,27 @@ def test_answers_that_end_it(desk: Desk, status: int, is_own: bool, stays: bool)
 
 def test_nobody_answers_for_long(desk: Desk) -> None:
     desk.subscribe()
-    for number in range(MOST_FAILURES):
+    for number in range(1, MOST_FAILURES + 1):
         assert len(desk.core.watching.subscriptions) == 1
         desk.bind("lenka", *(["sip:lenka@10.0.0.12"] if number % 2 else []))
-        desk.notifies(408, True)
+        assert len(desk.notifies(408, True, RETRY_S * number)) == 1
     assert desk.core.watching.subscriptions == {}
+
+
+@pytest.mark.parametrize("status", [408, 503])
+def test_what_nobody_got_is_told_again(desk: Desk, status: int) -> None:
+    """A phone whose network was away for a moment has a lamp that is right all the same."""
+    desk.bind("lukas", "sip:lukas@10.0.0.11")
+    desk.subscribe()
+    desk.notifies()
+    desk.bind("lenka", "sip:lenka@10.0.0.12")
+    ways = 2 if status == 503 else 1
+    assert [len(desk.notifies(status, True)) for _ in range(ways)] == [1] * ways
+    assert desk.notifies() == []
+    desk.at += RETRY_S
+    (notify,) = desk.notifies()
+    assert b"open" in notify.body
+    assert desk.core.watching.subscriptions
 
 
 def test_a_router_that_died_makes_it_ask_again(desk: Desk) -> None:
