@@ -8,9 +8,8 @@ from typing import Annotated, TypeVar
 import typer
 
 from switchboard.bus.context import BusContext
-from switchboard.bus.rpc import RpcError
 from switchboard.cli.output import FAILED, JsonOption, duration, fail, print_json, print_table, say
-from switchboard.cli.running import context_or_exit, settings_or_exit
+from switchboard.cli.running import context_or_exit, ended, settings_or_exit
 from switchboard.settings.model import Settings
 from switchboard.survey.messages import Waiting, forget_texts, texts_waiting
 
@@ -51,11 +50,8 @@ def _ask(put: Callable[[Settings, BusContext], T]) -> T:
     settings = settings_or_exit()
     if not settings.keep_messages_days:
         fail(OFF, FAILED)
-    try:
-        with context_or_exit(settings) as context:
-            return put(settings, context)
-    except RpcError as error:
-        fail(f"The worker presence has not done it: {error}.", FAILED)
+    with context_or_exit(settings) as context, ended(settings):
+        return put(settings, context)
 
 
 def _described(each: Waiting) -> dict[str, object]:

@@ -117,22 +117,26 @@ def call_with(
     timeout_s: float = 2.0,
 ) -> Any:
     """The same with a context that is there, for many questions."""
-    with _ended(settings):
+    with ended(settings):
         return call_rpc(endpoint, question, body, timeout_s, context)
 
 
 def registrar_with(context: BusContext, settings: Settings, question: str, body: object = None) -> Any:
     """The same of whichever registrar answers."""
-    with _ended(settings):
+    with ended(settings):
         return ask_registrar(settings, context, question, body, 2.0)
 
 
 @contextmanager
-def _ended(settings: Settings) -> Iterator[None]:
+def ended(settings: Settings) -> Iterator[None]:
     """The command ends with status 1 if nobody answers."""
     try:
         yield
     except RpcRefused as refused:
         fail(f"{refused}.", FAILED)
     except RpcError as error:
-        fail(f"No switchboard with the data directory {settings.data_dir} answers: {error}.", FAILED)
+        fail(
+            f"No switchboard with the data directory {settings.data_dir} answers: {error}. "
+            "It does not run, or this part of it is down: switchboard status",
+            FAILED,
+        )

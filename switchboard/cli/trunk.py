@@ -6,10 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from switchboard.bus.context import BusContext
-from switchboard.bus.rpc import RpcError, call_rpc
 from switchboard.cli.credentials import read_password
 from switchboard.cli.output import FAILED, MISUSED, JsonOption, fail, print_json, print_table, say
-from switchboard.cli.running import check_owner, context_or_exit, settings_or_exit
+from switchboard.cli.running import call_with, check_owner, context_or_exit, settings_or_exit
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of
 from switchboard.settings.trunks import MOST_PASSWORD
@@ -18,7 +17,6 @@ from switchboard.storage.durable import replace_file
 trunk = typer.Typer(help="The accounts at providers.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The name of a trunk in the settings.")]
 HEADINGS = ("trunk", "account", "registered", "next try", "last refusal")
-ANSWER_S = 2.0
 PATIENCE_S = 45.0
 """Of `trunk test`: a router gives a REGISTER up after 32 s."""
 LOOK_S = 0.1
@@ -91,10 +89,7 @@ def _ask(settings: Settings, question: str, body: object = None) -> Any:
 
 
 def _question(settings: Settings, context: BusContext, question: str, body: object = None) -> Any:
-    try:
-        return call_rpc(endpoints_of(settings).ask("trunks"), question, body, ANSWER_S, context)
-    except RpcError as error:
-        fail(f"It is not known how trunks are registered: {error}.")
+    return call_with(context, settings, endpoints_of(settings).ask("trunks"), question, body)
 
 
 def _awaited(settings: Settings, context: BusContext, name: str) -> dict[str, Any]:

@@ -21,7 +21,8 @@ emergency number. A destination that was passed already is a loop, and ends the 
 does not hold in that call.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, Protocol
 from urllib.parse import quote
 
@@ -38,7 +39,7 @@ MOST_FORWARDS: Final = 8
 MOST_DEPTH: Final = 16
 """Groups in groups, and forwards of their members."""
 MOST_LOOKED_AT: Final = 3000
-"""Destinations that are looked at for one plan."""
+"""Destinations that are looked at for one plan. A group shares what is left out to the groups in it and its members."""
 _LONGEST_REASON: Final = 120
 
 
@@ -112,6 +113,7 @@ class _Making:
         self._at = at
         self._called: list[Callee] = []
         self._looked_at = 0
+        self._most = MOST_LOOKED_AT
         self.stages: list[Stage] = []
 
     def lead(self, to: str, by: str, forwards: tuple[Forward, ...], fresh: int, path: tuple[str, ...]) -> int:
@@ -172,7 +174,8 @@ class _Making:
             return self._take_turns(group, turns[:room], way, path)
         if self._leads(group.then, path[-1]):
             return self._go_on(way, Forward(path[-1], group.then, Why.GROUP), path)
-        return self._end(way, 480, "Nobody In The Group Can Be Called")
+        why = "Too Many Members" if self._looked_at >= self._most else "Nobody In The Group Can Be Called"
+        return self._end(way, 480, why)
 
     def _take_turns(
         self, group: Group, turns: list[tuple[list[Callee], int]], way: Way, path: tuple[str, ...]
@@ -211,18 +214,33 @@ class _Making:
             callees = self._flat_group(group, passed)
             return [(callees, group.after_s)] if callees else []
         turns: list[tuple[list[Callee], int]] = []
-        for member in self._planner.turns.ordered(group, self._names_of(group)):
-            if self._looked_at >= MOST_LOOKED_AT:
-                self._planner.left_out += 1
+        with self._part(2):
+            names = self._names_of(group)
+        inner_left = len([each for each in names if group_of(each)])
+        ordered = self._planner.turns.ordered(group, names)
+        for place, member in enumerate(ordered):
+            if self._looked_at >= self._most or len(turns) >= MOST_STAGES:
+                self._planner.left_out += len(ordered) - place
                 break
             inner = self._planner.rules.group(group_of(member)) if group_of(member) else None
             if inner is None:
                 callees = self._flat([member], GROUP + group.name, passed)
                 turns += [(callees, group.after_s)] if callees else []
             elif GROUP + inner.name not in passed and depth < MOST_DEPTH:
-                turns += self._turns(inner, passed, depth + 1)
+                with self._part(inner_left + 1):
+                    turns += self._turns(inner, passed, depth + 1)
+                inner_left -= 1
         name = GROUP + group.name
         return [([callee.through(name) for callee in callees], seconds) for callees, seconds in turns]
+
+    @contextmanager
+    def _part(self, parts: int) -> Iterator[None]:
+        """Look at no more within than at this part of what may be looked at yet."""
+        most = self._most
+        self._most = self._looked_at + max(0, most - self._looked_at) // parts
+        yield
+        self._looked_at = min(self._looked_at, self._most)  # what was refused was not looked at
+        self._most = most
 
     def _names_of(self, group: Group) -> dict[str, str]:
         """The members of a group, by what its destinations mean: users, groups, or what leads outside."""
@@ -233,14 +251,19 @@ class _Making:
             found[name] = name if group_of(name) else member
         return found
 
-    def _flat(self, destinations: Iterable[str], by: str, passed: set[str], depth: int = 0) -> list[Callee]:
+    def _flat(self, destinations: Sequence[str], by: str, passed: set[str], depth: int = 0) -> list[Callee]:
         """Whom destinations mean that are called at once, each once, and no more than a call may ring."""
         found: list[Callee] = []
+        inner_left = len([each for each in destinations if group_of(each)])
         for destination in destinations:
             if len(found) >= self._planner.most or depth > MOST_DEPTH:
                 self._planner.left_out += 1
-            else:
+            elif not group_of(destination):
                 found += self._flat_one(destination, by, passed, depth + 1)
+            else:
+                with self._part(inner_left + 1):
+                    found += self._flat_one(destination, by, passed, depth + 1)
+                inner_left -= 1
         return found[: self._planner.most]
 
     def _flat_group(self, group: Group, passed: set[str], depth: int = 0) -> list[Callee]:
@@ -271,7 +294,7 @@ class _Making:
         """Whom a destination means: a user ("group:NAME" for a group), URIs outside, or why it may not be called."""
         planner = self._planner
         self._looked_at += 1
-        if self._looked_at > MOST_LOOKED_AT:
+        if self._looked_at > self._most:
             return Lead(status=482, rule="Too Many Members")
         name = to
         if is_sip(to):

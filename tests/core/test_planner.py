@@ -185,3 +185,39 @@ def test_large_groups_in_groups_are_not_looked_through_to_the_end() -> None:
     plan_of(drawn, "group:g0")
     assert "g1" in drawn.asked
     assert "g11" not in drawn.asked
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("inner_way", WAYS)
+def test_large_groups_that_contain_each_other_ring_those_whom_they_can(way: str, inner_way: str) -> None:
+    """14 of them, each the first member of the others: there is more to look at than may be."""
+    names = [f"g{number}" for number in range(14)]
+
+    def group(name: str) -> Group:
+        others = [f"group:{each}" for each in names if each != name]
+        users = [f"{name}-{number}" for number in range(MOST_MEMBERS - len(others))]
+        return Group(name, (*others, *users), way if name == "g0" else inner_way)
+
+    plan = plan_of(StaticRules({}, list(map(group, names))), "group:g0")
+    assert sum(len(stage.callees) for stage in plan) >= 4  # as many as one call rings here
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_large_groups_of_nobody_leave_room_for_the_members(way: str) -> None:
+    inner = [Group(f"g{at}", tuple(f"g{at}-{number}" for number in range(MOST_MEMBERS))) for at in range(14)]
+    office = Group("office", (*(f"group:{each.name}" for each in inner), "lenka"), way)
+    away = {name: UserRules(dnd=True) for each in inner for name in each.members}
+    plan = plan_of(StaticRules(away, [office, *inner]), "group:office")
+    assert [[each.user for each in stage.callees] for stage in plan] == [["lenka"]]
+
+
+def test_a_group_of_more_than_can_be_looked_at_says_so() -> None:
+    """Each member leads to another one, who does not want to be disturbed."""
+    members = [f"m{number}" for number in range(MOST_MEMBERS)]
+    drawn = StaticRules({}, [Group("office", tuple(members), "turn")])
+    for name in members:
+        drawn.users[name] = UserRules(always=f"{name}a")
+        drawn.users[f"{name}a"] = UserRules(always=f"{name}b")
+        drawn.users[f"{name}b"] = UserRules(dnd=True)
+    (stage,) = plan_of(drawn, "group:office")
+    assert (stage.status, stage.reason) == (480, "Too Many Members")
