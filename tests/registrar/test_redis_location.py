@@ -13,10 +13,10 @@ from redis_server import RedisServer, free_port, redis_server
 from registrar.locations import await_true, tend
 
 from switchboard.registrar.binding import Binding
+from switchboard.registrar.redis_client import TIMEOUT_S
 from switchboard.registrar.redis_location import (
     ENTRIES_KEPT,
     OCTETS_AT_ONCE,
-    TIMEOUT_S,
     RedisLocation,
 )
 from switchboard.registrar.redis_url import RedisUrl
