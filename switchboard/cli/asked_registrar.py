@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import RpcError
@@ -11,8 +11,6 @@ from switchboard.registrar.listing import Wanted, read_pages
 from switchboard.settings.ask import ask_registrar
 from switchboard.settings.model import Settings
 
-LIMIT_S: Final = 3.0
-
 
 class AskedRegistrar:
     """What it knows of users; each question is put once, and nothing more after one that it does not answer."""
@@ -20,7 +18,7 @@ class AskedRegistrar:
     def __init__(
         self,
         settings: Settings,
-        timeout_s: float = LIMIT_S,
+        timeout_s: float,
         open_context: Callable[[Settings], BusContext] = context_or_exit,
     ) -> None:
         self._open_context = open_context

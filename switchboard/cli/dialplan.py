@@ -42,7 +42,7 @@ def attempt(
         _print_star(star, as_json)
         return
     plan = settings.make_dial_plan()
-    registrar = AskedRegistrar(settings)
+    registrar = AskedRegistrar(settings, LIMIT_S)
     steps: list[Step] = []
     lead = (plan or DialPlan()).find(number, user, registrar.knows, steps)
     stages = _stages(settings, lead, registrar, user)

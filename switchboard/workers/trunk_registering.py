@@ -157,7 +157,8 @@ class Registering:
         saved = self._registration.saved
         if not self.registers or (self.is_registered(at) and not saved.refusal):
             return ""
-        state = "is registered, but not reached now" if self.is_registered(at) else "is not registered"
+        trouble = "is not reached now" if saved.refusal in (ENDED, SILENT) else "the last try failed"
+        state = f"is registered, but {trouble}" if self.is_registered(at) else "is not registered"
         return f"trunk {self.name} {state}: {saved.refusal or 'no answer yet'}; {self._next(at)}"
 
     def told(self, at: float) -> dict[str, object]:

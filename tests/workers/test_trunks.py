@@ -148,7 +148,7 @@ def test_it_registers_soon_if_its_connection_has_ended(over_tcp: Settings, regis
     assert next_s(registered) > 100
     registered.receive("connection.closed", [[CONNECTION.pack()]], time.monotonic())
     assert 0 < next_s(registered) <= 1
-    assert "not reached now: its connection has ended" in registered.notes()[0]
+    assert "is not reached now: its connection has ended" in registered.notes()[0]
     stats = registered.stats()
     assert (stats["trunk_losses"], stats["trunk_refusals"]) == (1, 0)
     assert kept(over_tcp)["flow"] == ""
