@@ -78,7 +78,7 @@ def test_public_key_in_the_place_of_the_secret_one(tmp_path: Path) -> None:
 
 
 ALPHA, BETA = "127.0.0.1", "127.0.0.2"
-LIMIT_S = 5.0
+LIMIT_S = 20.0
 POLL_MS = 10
 
 

@@ -20,7 +20,7 @@ from switchboard.bus.link import NAMELESS, RENEW_S, SILENT_S, Link
 
 ALPHA, BETA = "127.0.0.1", "127.0.0.2"
 ADDRESSES = {"alpha": ALPHA, "beta": BETA}
-LIMIT_S = 5.0
+LIMIT_S = 20.0
 POLL_MS = 10
 Answer = Callable[[socket.socket], None]
 

@@ -21,7 +21,7 @@ from switchboard.bus.peer import Peer
 from switchboard.bus.rounds import BYTES_A_ROUND, FRAMES_A_ROUND, Rounds, RoundsInPython
 from switchboard.storage.writing import Writing
 
-LIMIT_S = 2.0
+LIMIT_S = 20.0
 TWINS = list(dict.fromkeys([Rounds, RoundsInPython]))
 
 

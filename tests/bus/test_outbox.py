@@ -16,7 +16,7 @@ from switchboard.bus.peer import HIGH_WATER_MARK
 HERE = Endpoint("inproc://peer", "peer.0")
 
 
-def flush_within(outbox: Outbox, limit_s: float = 2.0) -> None:
+def flush_within(outbox: Outbox, limit_s: float = 20.0) -> None:
     until = time.monotonic() + limit_s
     while not outbox.flush():
         assert time.monotonic() < until, "the peer never took the items"

@@ -11,7 +11,7 @@ from switchboard.bus.endpoints import Endpoint, Endpoints
 from switchboard.bus.peer import HIGH_WATER_MARK, Peer, Publisher
 
 
-def send_within(peer: Peer, body: object, limit_s: float = 2.0) -> None:
+def send_within(peer: Peer, body: object, limit_s: float = 20.0) -> None:
     until = time.monotonic() + limit_s
     while not peer.send("s", body):
         assert time.monotonic() < until, "the peer never took the frame"

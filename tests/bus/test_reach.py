@@ -13,7 +13,7 @@ from switchboard.bus.peer import Peer
 from switchboard.bus.reach import AWAY_S, FIRST_S, Reach
 
 AT = 1_700_000_000.0
-LIMIT_S = 5.0
+LIMIT_S = 20.0
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

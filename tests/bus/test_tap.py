@@ -120,7 +120,7 @@ def test_how_a_call_id_is_written(line: bytes) -> None:
     assert call_id_on_wire(b"BYE sip:a SIP/2.0\r\nVia: x\r\n" + line + b"\r\n\r\n") == b"a@b"
 
 
-LIMIT_S = 2.0
+LIMIT_S = 20.0
 FRAME = frames.pack("sip.send", [])
 
 

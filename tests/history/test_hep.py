@@ -59,7 +59,7 @@ def test_an_address_of_a_worker_is_refused() -> None:
 def test_messages_reach_the_collector_without_secrets() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as collector:
         collector.bind(("127.0.0.1", 0))
-        collector.settimeout(2)
+        collector.settimeout(20)
         sender = HepSender(f"127.0.0.1:{collector.getsockname()[1]}")
         sender.send(FOUR._replace(raw=b"OPTIONS\r\nAuthorization: Digest secret\r\n"), "abc")
         chunks = decode(collector.recv(65535))

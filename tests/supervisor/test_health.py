@@ -28,7 +28,7 @@ def test_message_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, abstra
     path = str(tmp_path / "notify")
     monkeypatch.setenv("NOTIFY_SOCKET", f"@{path}" if abstract else path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-        systemd.settimeout(5.0)
+        systemd.settimeout(20.0)
         systemd.bind(f"\0{path}" if abstract else path)
         notify("READY=1")
         assert systemd.recv(64) == b"READY=1"
@@ -54,7 +54,7 @@ def test_signs_of_life_if_systemd_wants_them(
 def test_sign_of_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-        systemd.settimeout(5.0)
+        systemd.settimeout(20.0)
         systemd.bind(str(tmp_path / "notify"))
         SignsOfLife(1.0).handle_timer(0.0)
         assert systemd.recv(64) == b"WATCHDOG=1"

@@ -32,7 +32,7 @@ def test_signal_is_readable(number: signal.Signals, stop: bool) -> None:
     with Wakeup() as wakeup:
         assert select.select([wakeup.fd], [], [], 0)[0] == []
         os.kill(os.getpid(), number)
-        assert select.select([wakeup.fd], [], [], 5.0)[0]
+        assert select.select([wakeup.fd], [], [], 20.0)[0]
         wakeup.drain()
         assert select.select([wakeup.fd], [], [], 0)[0] == []
         assert wakeup.stop is stop

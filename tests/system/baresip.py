@@ -78,11 +78,12 @@ class Baresip:
 
     def call(self, user: str) -> None:
         """Place a call, without waiting for an answer of any kind."""
+        self._console.forget()
         self._console.say(f"/dial sip:{user}@{HUB}")
 
     def wait_incoming(self, caller: str) -> None:
         """It rings here: `caller` (a user) calls."""
-        self._console.wait(rf"Incoming call from: .*sip:{caller}@")
+        self._console.wait_anew(rf"Incoming call from: .*sip:{caller}@")
 
     def answer(self) -> None:
         """Answer what rings."""

@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from system.tools import require_tools
 
 CHROMIUM = "chromium"
@@ -32,6 +32,8 @@ VOICE_FLAGS = (
 SERIOUS = ("serious", "critical")
 PATIENCE_MS = 15_000.0
 CUT = "Failed to load resource: net::"
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @contextmanager

@@ -66,6 +66,11 @@ class Console:
         self._found[words] = match.end()
         return match
 
+    def wait_anew(self, words: str) -> None:
+        """As `wait`; what was said before is past."""
+        self._past = self.wait(words).end()
+        self._found.clear()
+
     def ask(self, question: str, words: str) -> None:
         """Give the command `question` until its answer matches `words`; ConsoleError after `EVENT_S`."""
         deadline = time.monotonic() + EVENT_S
@@ -76,6 +81,8 @@ class Console:
 
     def forget(self) -> None:
         """Later waits find only what is said from now on."""
+        while self._read(0.0):
+            pass
         self._past = len(self._transcript)
         self._found.clear()
 

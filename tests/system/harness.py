@@ -258,6 +258,23 @@ class Switchboard:
         """All that honcho and the product printed."""
         return self._log_path.read_text(errors="replace") if self._log_path.exists() else ""
 
+    def wait_logged(self, text: str) -> str:
+        """Return the first line with `text` that was printed, as soon as honcho has passed it on."""
+
+        def logged() -> str | None:
+            return next((line for line in self.log().splitlines() if text in line), None)
+
+        return wait_until(logged, f"{text!r} in the log")
+
+    def wait_said(self, arguments: Sequence[str], *texts: str) -> str:
+        """Return what `switchboard ARGUMENTS` prints as soon as it has all `texts`: history comes after messages."""
+        deadline = time.monotonic() + PATIENCE_S
+        while missing := [
+            text for text in texts if text not in (said := self.cli(*arguments, check=False).stdout)
+        ]:
+            assert time.monotonic() < deadline, f"not within {PATIENCE_S:g} s: {missing}, but\n{said}"
+        return said
+
     def processes(self) -> list[psutil.Process]:
         """All living processes that were started with our data directory, whoever their parent is now."""
         return [process for process in psutil.process_iter() if self._is_ours(process)]

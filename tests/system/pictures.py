@@ -7,9 +7,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, expect
 from system.browser import open_browser, open_page, photograph
 from system.dialog import hang_up, place_call
-from system.harness import Switchboard, wait_until
+from system.harness import Switchboard, free_port, wait_until
 from system.net import Net
-from system.test_console import free_tcp_port
 from system.user_agent import UserAgent
 
 PHONES = {
@@ -25,7 +24,7 @@ CHARTED_S = 12_000
 def main(directory: Path) -> None:
     """Start a switchboard, let phones call each other, and look at it."""
     directory.mkdir(parents=True, exist_ok=True)
-    settings = {"SWITCHBOARD_CONSOLE": f"127.0.0.1:{free_tcp_port()}", "SWITCHBOARD_LANGUAGE": "sk"}
+    settings = {"SWITCHBOARD_CONSOLE": f"127.0.0.1:{free_port('127.0.0.1')}", "SWITCHBOARD_LANGUAGE": "sk"}
     with ExitStack() as stack:
         switchboard = stack.enter_context(Switchboard(settings))
         net = stack.enter_context(Net(switchboard.address))

@@ -81,6 +81,7 @@ class Pjsua:
 
     def call(self, user: str) -> None:
         """Place a call, without waiting for an answer of any kind."""
+        self._console.forget()
         self._console.say(f"call {user}")
 
     def wait_ringing(self) -> None:
@@ -89,7 +90,7 @@ class Pjsua:
 
     def wait_incoming(self, caller: str) -> None:
         """It rings here: `caller` (a user) calls."""
-        self._console.wait(rf"incoming .*sip:{caller}@")
+        self._console.wait_anew(rf"incoming .*sip:{caller}@")
 
     def answer(self) -> None:
         """Answer what rings."""

@@ -145,11 +145,16 @@ def test_secrets_are_for_nobody_elses_eyes(switchboard: Switchboard) -> None:
         assert stat.S_IMODE((switchboard.data_dir / name).stat().st_mode) == 0o600
 
 
+def findings(switchboard: Switchboard, user: str) -> list[dict[str, str]]:
+    """What `doctor` says of a user's password."""
+    told = json.loads(switchboard.cli("doctor", "--json", check=False).stdout)["findings"]
+    return [each for each in told if each["check"] == "password" and user in each["found"]]
+
+
 def test_a_phone_that_keeps_failing_is_told_of(switchboard: Switchboard, net: Net) -> None:
     phone = new_user(switchboard, net, "mute")
     for _ in range(3):
         phone.register().expect(401)
-    told = json.loads(switchboard.cli("doctor", "--json", check=False).stdout)["findings"]
-    [finding] = [each for each in told if each["check"] == "password" and phone.user in each["found"]]
+    finding = wait_until(lambda: next(iter(findings(switchboard, phone.user)), None), "a finding")
     assert "showed no password" in finding["found"]
     assert f'auth_algorithms = ["MD5"] in [users.{phone.user}]' in finding["remedy"]

@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
@@ -13,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from system.browser import PATIENCE_MS, open_browser, open_page, serious_flaws
 from system.dialog import Call, hang_up, place_call
-from system.harness import Switchboard, wait_until
+from system.harness import Switchboard, free_port, wait_until
 from system.net import Net
 from system.sipp import Sipp
 from system.tools import require_tools
@@ -24,13 +23,10 @@ from switchboard.lab.phone import Line, Phone, is_response
 pytestmark = pytest.mark.system
 
 CALLS = 5
-
-
-def free_tcp_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody uses."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+UP = len(("INVITE", "100", "INVITE", "180", "180", "200", "200", "ACK", "ACK"))
+ENDED = UP + len(("BYE", "BYE", "200", "200"))
+DECLINED = len(("INVITE", "100", "INVITE", "603", "ACK", "603", "ACK"))
+"""So many messages make a call."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +38,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def switchboard() -> Iterator[Switchboard]:
     """One that speaks Slovak, with a console."""
-    settings = {"SWITCHBOARD_CONSOLE": f"127.0.0.1:{free_tcp_port()}", "SWITCHBOARD_LANGUAGE": "sk"}
+    settings = {"SWITCHBOARD_CONSOLE": f"127.0.0.1:{free_port('127.0.0.1')}", "SWITCHBOARD_LANGUAGE": "sk"}
     with Switchboard(settings) as running:
         yield running
 
@@ -90,14 +86,16 @@ def declined_call(phones: tuple[UserAgent, UserAgent], switchboard: Switchboard)
     return call_id
 
 
-def open_call(page: Page, call_id: str) -> None:
-    """Show a call as soon as the history has it."""
+def open_call(page: Page, call_id: str, messages: int) -> None:
+    """Show a call as soon as the history has so many messages of it."""
 
     def shown() -> bool:
-        return page.request.get(f"/call?call_id={call_id}").ok
+        if not page.request.get(f"/call?call_id={call_id}").ok:
+            return False
+        page.goto(f"/call?call_id={call_id}")
+        return page.locator("a.line").count() >= messages
 
-    wait_until(shown, "the call in the history")
-    page.goto(f"/call?call_id={call_id}")
+    wait_until(shown, f"{messages} messages in the history")
 
 
 def test_status_and_banner_tell_where_it_is(switchboard: Switchboard, url: str) -> None:
@@ -173,10 +171,10 @@ def test_its_own_restart_and_death_leave_browsers_and_calls_alone(
 def test_the_page_of_a_call(
     page: Page, switchboard: Switchboard, phones: tuple[UserAgent, UserAgent]
 ) -> None:
-    open_call(page, declined_call(phones, switchboard))
+    open_call(page, declined_call(phones, switchboard), DECLINED)
     expect(page.locator("#live-account")).to_contain_text("declined")
     expect(page.locator("#live-account")).to_contain_text("603 Odmietnut")
-    expect(page.locator("a.line")).to_have_count(len(("INVITE", "100", "INVITE", "603", "ACK", "603", "ACK")))
+    expect(page.locator("a.line")).to_have_count(DECLINED)
     page.get_by_role("link", name=re.compile(r"603 Odmietnut.*changed: reason phrase")).click()
     message = page.locator("#message")
     expect(message.locator(".start")).to_have_text(re.compile("SIP/2.0 603 Odmietnut"))
@@ -189,7 +187,7 @@ def test_the_page_of_a_call(
 def test_messages_by_keyboard(
     page: Page, switchboard: Switchboard, phones: tuple[UserAgent, UserAgent]
 ) -> None:
-    open_call(page, ended_call(phones, switchboard).call_id)
+    open_call(page, ended_call(phones, switchboard).call_id, ENDED)
     page.locator("#message-1").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#message h2")).to_have_text(re.compile("^1: INVITE"))
@@ -200,7 +198,7 @@ def test_messages_by_keyboard(
 
 def test_a_call_grows_while_it_runs(page: Page, phones: tuple[UserAgent, UserAgent]) -> None:
     call = place_call(*phones)
-    open_call(page, call.call_id)
+    open_call(page, call.call_id, UP)
     expect(page.locator("a.line", has_text="BYE")).to_have_count(0)
     hang_up(call.caller, call.callee)
     expect(page.locator("a.line.request", has_text="BYE")).to_have_count(2)
@@ -211,7 +209,7 @@ def test_a_capture_opens_in_tshark(
     page: Page, switchboard: Switchboard, phones: tuple[UserAgent, UserAgent], tmp_path: Path
 ) -> None:
     require_tools("tshark")
-    open_call(page, ended_call(phones, switchboard).call_id)
+    open_call(page, ended_call(phones, switchboard).call_id, ENDED)
     messages = page.locator("a.line").count()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download pcapng").click()
@@ -233,7 +231,7 @@ def test_the_text_and_the_record(
     page: Page, switchboard: Switchboard, phones: tuple[UserAgent, UserAgent]
 ) -> None:
     call = ended_call(phones, switchboard)
-    open_call(page, call.call_id)
+    open_call(page, call.call_id, ENDED)
     text = page.request.get(f"/call.txt?call_id={call.call_id}").text()
     assert "INVITE" in text
     assert "▶" in text
@@ -272,7 +270,7 @@ def test_the_code_for_a_phone(page: Page, url: str, tmp_path: Path) -> None:
 
 
 def test_phones_of_users_with_passwords(browser: Browser) -> None:
-    settings = {"SWITCHBOARD_CONSOLE": f"127.0.0.1:{free_tcp_port()}", "SWITCHBOARD_AUTH": "on"}
+    settings = {"SWITCHBOARD_CONSOLE": f"127.0.0.1:{free_port('127.0.0.1')}", "SWITCHBOARD_AUTH": "on"}
     with (
         Switchboard(settings) as running,
         open_page(browser, running.component("console")["address"]) as page,
@@ -283,7 +281,7 @@ def test_phones_of_users_with_passwords(browser: Browser) -> None:
         second = ha1_of_a_link(page, insist_on_a_link)
         assert re.fullmatch("[0-9a-f]{64}", second)
         assert first != second
-        assert "user has a new password" in running.log()
+        running.wait_logged("user has a new password")
         assert not {secret for secret in (first, second) if secret in running.log()}
 
 
@@ -314,7 +312,7 @@ def ha1_of_a_link(page: Page, make: Callable[[Page], None]) -> str:
 
 
 def test_from_nothing_to_a_user_and_a_call(browser: Browser) -> None:
-    settings = {"SWITCHBOARD_CONSOLE": f"127.0.0.1:{free_tcp_port()}", "SWITCHBOARD_AUTH": "on"}
+    settings = {"SWITCHBOARD_CONSOLE": f"127.0.0.1:{free_port('127.0.0.1')}", "SWITCHBOARD_AUTH": "on"}
     with (
         Switchboard(settings) as running,
         open_page(browser, running.component("console")["address"]) as page,
@@ -376,7 +374,7 @@ def test_nothing_serious_for_axe(
     options: Mapping[str, object] = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}}
     with ExitStack() as stack:
         page = stack.enter_context(open_page(browser, url, **options))
-        open_call(page, call_id)
+        open_call(page, call_id, DECLINED)
         paths = [
             "/",
             "/journal",

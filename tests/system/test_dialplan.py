@@ -85,7 +85,7 @@ def test_the_command_says_what_becomes_of_a_number(office: Office) -> None:
     told = json.loads(office.board.cli("dialplan", "try", "101", "--json").stdout)
     assert (told["user"], told["requests"]) == (lenka, [f"INVITE {office.lenka.contact}"])
     left = registered(office.net, "left")
-    left.register(expires=0)
+    left.register(expires=0).expect(200)
     told = office.board.cli("dialplan", "try", left.user, check=False).stderr
     assert f"{left.user} is not registered now: 480" in told
     assert "Nobody is known as 4711: 404" in office.board.cli("dialplan", "try", "4711", check=False).stderr

@@ -65,12 +65,18 @@ def _check_counters(switchboard: Switchboard, flood: dict[str, int], *, is_limit
     assert flood["received"] <= failed(switchboard) <= flood["sent"] - ignored
 
 
+def failures(switchboard: Switchboard) -> list[str]:
+    """The log's lines of them so far."""
+    return [line for line in switchboard.log().splitlines() if "auth failed" in line]
+
+
 def _check_log(switchboard: Switchboard, path: Path, victim: str, *, is_limited: bool) -> None:
     """The log has some of the failures, the counter all; fail2ban finds the guesser and nobody else."""
-    path.write_text(switchboard.log())
-    lines = [line for line in switchboard.log().splitlines() if "auth failed" in line]
+    logged = failed(switchboard) - stat(switchboard, "registrar.0", "auth_unlogged")
+    lines = wait_until(lambda: told if len(told := failures(switchboard)) >= logged else None, "all lines")
+    assert len(lines) == logged
     assert all(victim in line and "wrong password" in line for line in lines)
-    assert len(lines) + stat(switchboard, "registrar.0", "auth_unlogged") == failed(switchboard)
+    path.write_text(switchboard.log())
     found = fail2ban.found(path)
     assert set(found) == {GUESSER}
     assert len(found) == len(lines) + is_limited

@@ -1,6 +1,7 @@
 """What the history tells of calls that real processes served, and what a trace shows of them."""
 
 import json
+import os
 import signal
 import socket
 import struct
@@ -15,7 +16,7 @@ from system.dialog import hang_up, place_call
 from system.harness import Switchboard, wait_until
 from system.net import Net
 from system.tools import require_tools
-from system.user_agent import UserAgent, registered
+from system.user_agent import ClientTransaction, UserAgent, registered
 
 from switchboard.history.explain import explain
 from switchboard.history.reader import HistoryReader
@@ -24,6 +25,11 @@ from switchboard.history.store import HistoryError
 pytestmark = pytest.mark.system
 
 REASONS = {486: "Busy Here", 488: "Not Acceptable Here", 603: "Decline"}
+ANSWERED = len(
+    ("INVITE", "100", "INVITE", "180", "180", "200", "200", "ACK", "ACK", "BYE", "BYE", "200", "200")
+)
+REFUSED = len(("INVITE", "100", "INVITE", "603", "ACK", "603", "ACK"))
+"""So many messages make a call, repetitions apart."""
 SLOVAK = {"SWITCHBOARD_LANGUAGE": "sk", "SWITCHBOARD_T1_S": "0.02"}
 
 
@@ -140,13 +146,18 @@ def test_a_call_to_a_phone_that_is_gone(board: Switchboard, lukas: UserAgent, ne
     assert f"Nobody is at {host}:{port}, as the network says (ICMP)" in told
 
 
+def rungs(board: Switchboard, call_id: str) -> int:
+    """How many messages the ladder of a call shows, repetitions left out."""
+    drawn = board.cli("ladder", call_id, check=False).stdout
+    once = "".join(line for line in drawn.splitlines() if "[again]" not in line)
+    return once.count("▶") + once.count("◀")
+
+
 def test_the_ladder_of_a_call(board: Switchboard, lukas: UserAgent, lenka: UserAgent) -> None:
     call = place_call(lukas, lenka)
     hang_up(call.caller, call.callee)
-    account(board, call.call_id, "answered")
-    drawn = board.cli("ladder", call.call_id).stdout
-    rungs = "".join(line for line in drawn.splitlines() if "[again]" not in line)
-    assert rungs.count("▶") + rungs.count("◀") == 13, drawn
+    wait_until(lambda: rungs(board, call.call_id) >= ANSWERED, "the whole call in the history")
+    assert rungs(board, call.call_id) == ANSWERED
     told = json.loads(board.cli("ladder", "--json", call.call_id).stdout)
     invite = next(each for each in told["messages"][1:] if each["label"].startswith("INVITE"))
     assert {"Request-URI", "Via", "Record-Route", "Max-Forwards"} <= {
@@ -185,16 +196,20 @@ def test_a_trace_opens_in_tshark(
         invite = lukas.invite(lenka.aor)
         lenka.expect("INVITE").reply(603)
         invite.expect(603)
-        account(board, invite.request.call_id, "declined")
-        expected = len(history(board).messages(invite.request.call_id))
-        wait_until(lambda: len(dissect(capture)) >= expected, f"{expected} packets")
+        wait_until(lambda: kept(board, invite) >= REFUSED, "the whole call in the history")
+        wait_until(lambda: len(dissect(capture)) >= kept(board, invite), "all of its packets")
     packets = dissect(capture)
-    assert len(packets) == expected
+    assert len(packets) == kept(board, invite)
     last = [packet for packet in packets if packet[2]][-1]
     host, port = board.address
     assert last[:2] == [str(port), str(lukas.address[1])]
     assert last[2] == "SIP/2.0 603 Odmietnutie"
     assert [packet[3] for packet in packets if packet[3]] == [], "malformed, or with a bad checksum"
+
+
+def kept(board: Switchboard, invite: ClientTransaction) -> int:
+    """How many messages the history has of the call, repetitions too."""
+    return len(history(board).messages(invite.request.call_id))
 
 
 def dissect(capture: Path) -> list[list[str]]:
@@ -210,14 +225,20 @@ def dissect(capture: Path) -> list[list[str]]:
 
 def test_a_trace_prints_a_line_a_message(board: Switchboard, lukas: UserAgent, lenka: UserAgent) -> None:
     with tracing(board, "--user", lenka.user) as process:
+        assert process.stdout is not None
+        os.set_blocking(process.stdout.fileno(), False)
         invite = lukas.invite(lenka.aor)
         lenka.expect("INVITE").reply(486)
         invite.expect(486)
-        account(board, invite.request.call_id, "busy")
-        process.send_signal(signal.SIGINT)
-        assert process.stdout is not None
-        lines = [line for line in process.stdout if invite.request.call_id in line]
-    assert len(lines) == len(history(board).messages(invite.request.call_id))
+        wait_until(lambda: kept(board, invite) >= REFUSED, "the whole call in the history")
+        lines: list[str] = []
+
+        def has_all() -> bool:
+            lines.extend(line for line in process.stdout or () if invite.request.call_id in line)
+            return len(lines) >= kept(board, invite)
+
+        wait_until(has_all, "all of its lines")
+    assert len(lines) == kept(board, invite)
     assert f"INVITE {lenka.user}" in lines[0]
     assert any("486 Obsadené (INVITE)" in line for line in lines)
 

@@ -19,7 +19,7 @@ COMPONENTS = {ALPHA: ("edge", "translator", "registrar"), BETA: ("router", "jour
 ROUTERS = 2
 KNOWN_WITHIN = 50
 """Requests until a router has heard of a change; it is told every second."""
-ASK_S = 2.0
+ASK_S = 10.0
 
 
 @pytest.fixture(scope="module")

@@ -89,7 +89,7 @@ def test_a_host_with_new_keys_is_let_in_once_the_other_has_its_key(hosts: Hosts,
     key = told.partition("this host's key ")[2].partition(",")[0]
     refused = wait_noted(hosts, ALPHA, "edge-tx.0", f"its key {key} is unknown here")
     assert refused.endswith("copy its *.key to keys_dir here")
-    assert f"its key {key} is unknown here" in alpha.log()
+    alpha.wait_logged(f"its key {key} is unknown here")
     wait_noted(hosts, ALPHA, "edge-rx.0", "the key that this host has of it may be an old one")
     before = hosts.status(BETA)["registrar.0"]["pid"]
     if restarts:

@@ -95,21 +95,16 @@ def register(office: Office, user: str, contact: str = "") -> None:
     assert sipp(office, "register", "-s", user, *keys).wait(20) == 0
 
 
-def told(office: Office, user: str, text: str) -> str:
-    """The account of the user's last call or registration, as soon as it has the text."""
-
-    def explained() -> str | None:
-        said = office.board.cli("explain", "--user", user, check=False).stdout
-        return said if text in said else None
-
-    return wait_until(explained, text)
+def wait_told(office: Office, user: str, *texts: str) -> str:
+    """The account of the user's last call or registration, as soon as it has all texts."""
+    return office.board.wait_said(("explain", "--user", user), *texts)
 
 
 def test_a_call_to_a_port_that_is_closed(office: Office) -> None:
     register(office, "gone")
     office.lukas.wait_ended(office.lukas.call("gone"))
-    said = told(office, "gone", "the port is closed")
-    assert f"Nobody is at {office.lan.addresses['guest']}:{PORT}, as the network says (ICMP)" in said
+    nobody = f"Nobody is at {office.lan.addresses['guest']}:{PORT}, as the network says (ICMP)"
+    wait_told(office, "gone", "the port is closed", nobody)
 
 
 def test_an_address_that_asks_for_tcp(office: Office) -> None:
@@ -117,9 +112,12 @@ def test_an_address_that_asks_for_tcp(office: Office) -> None:
     asked = f"sip:tomas@{office.lan.addresses['guest']}:5999;transport=tcp"
     register(office, "tomas", asked)
     office.lukas.wait_ended(office.lukas.call("tomas"))
-    said = told(office, "tomas", "over TCP")
-    assert f"The call was to go to {asked} over TCP, and no connection could be made to" in said
-    assert "set another transport in it: ;transport=tcp is in its address" in said
+    said = wait_told(
+        office,
+        "tomas",
+        f"The call was to go to {asked} over TCP, and no connection could be made to",
+        "set another transport in it: ;transport=tcp is in its address",
+    )
     assert "ICMP" not in said
     assert "NAT" not in said
 
@@ -128,10 +126,11 @@ def test_an_address_that_asks_for_tls_where_there_is_none(office: Office) -> Non
     asked = f"sip:tereza@{office.lan.addresses['guest']}:5999;transport=tls"
     register(office, "tereza", asked)
     office.lukas.wait_ended(office.lukas.call("tereza"))
-    said = told(office, "tereza", "asks for TLS")
-    assert f"go to {asked}, which asks for TLS, and this switchboard does not speak that" in said
-    assert (
-        "Set another transport in the phone that is to be called (;transport=tls is in its address)" in said
+    wait_told(
+        office,
+        "tereza",
+        f"go to {asked}, which asks for TLS, and this switchboard does not speak that",
+        "Set another transport in the phone that is to be called (;transport=tls is in its address)",
     )
 
 
@@ -142,8 +141,7 @@ def test_a_phone_on_tcp_that_has_gone_without_telling(office: Office) -> None:
     phone.wait_registered()
     phone.crash()
     office.lukas.wait_ended(office.lukas.call("stranger"))
-    said = told(office, "stranger", "over TCP")
-    assert f"no connection could be made to {phone.address}:" in said
+    said = wait_told(office, "stranger", "over TCP", f"no connection could be made to {phone.address}:")
     assert "Call again" not in said
 
 
@@ -153,9 +151,12 @@ def test_a_call_that_is_forwarded_to_nowhere(office: Office) -> None:
     with answering(office, "redirect", "-key", "contact", nowhere) as phone:
         office.lukas.wait_ended(office.lukas.call("away"))
         assert phone.wait(20) == 0
-    said = told(office, "away", "forwarded the call")
-    assert f"to {nowhere} (302 Moved Temporarily), and nobody answered at" in said
-    assert "Correct or switch off call forwarding in the phone of away." in said
+    wait_told(
+        office,
+        "away",
+        f"to {nowhere} (302 Moved Temporarily), and nobody answered at",
+        "Correct or switch off call forwarding in the phone of away.",
+    )
 
 
 def test_a_call_that_goes_in_a_circle(office: Office) -> None:
@@ -163,22 +164,22 @@ def test_a_call_that_goes_in_a_circle(office: Office) -> None:
     here = f"sip:circle@{HUB}"
     register(office, "circle", here)
     office.lukas.wait_ended(office.lukas.call("circle"))
-    assert f"The call went in a circle: {here}" in told(office, "circle", "in a circle")
+    wait_told(office, "circle", f"The call went in a circle: {here}")
 
 
 def test_a_call_to_an_address_that_demands_encryption(office: Office) -> None:
     dialled = f"sips:lukas@{HUB}"
     dial = ["-s", "dialler", "-key", "uri", dialled]
     assert sipp(office, "dial", *dial).wait(20) == 0
-    assert "dialled a sips: address, which demands encryption" in told(office, "dialler", "sips:")
+    wait_told(office, "dialler", "dialled a sips: address, which demands encryption")
 
 
 def test_encrypted_voice_against_plain(office: Office) -> None:
     """baresip without its SRTP module."""
     with Baresip(office.lan, "petra", "petra", office.home / "baresip"):
         assert sipp(office, "dial", "-s", "secret", "-key", "uri", f"sip:petra@{HUB}").wait(20) == 0
-        said = told(office, "secret", "(488 ")
-    assert "secret's phone demands encrypted voice (RTP/SAVP), and petra's does not have it" in said
+        refused = "secret's phone demands encrypted voice (RTP/SAVP), and petra's does not have it"
+        wait_told(office, "secret", "(488 ", refused)
 
 
 def test_passwords(tmp_path: Path) -> None:

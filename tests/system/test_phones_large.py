@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from system.harness import Switchboard
+from system.harness import Switchboard, wait_until
 from system.lan import HUB, Lan
 from system.linphone import Linphone
 from system.phone_lab import connect
@@ -53,6 +53,7 @@ def test_the_second_call_goes_by_tcp(phones: Phones) -> None:
     lukas, lenka, _ = phones
     call(lukas, lenka)
     assert received(lenka, "INVITE")[0] == "UDP"
+    wait_until(lambda: received(lenka, "OPTIONS"), "the question whether it has TCP")
     assert received(lenka, "OPTIONS") == ["TCP"]
     call(lenka, lukas)
     call(lukas, lenka)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from system.harness import Switchboard, wait_until
+from system.harness import Switchboard
 from system.net import Net
 from system.user_agent import UserAgent, registered
 
@@ -116,7 +116,7 @@ def test_a_changed_catalogue_is_soon_in_force(
         own.write_text(f'[phrases]\n180 = "{phrase}"\n')
         wait_for_phrase(caller, callee, phrase)
     own.write_text("[phrases\n180 = ")
-    wait_until(lambda: str(own) in switchboard.log(), "the report of a broken file")
+    switchboard.wait_logged(str(own))
     assert ringing_phrase(caller, callee) == "Drnčanie"
     own.unlink()
     wait_for_phrase(caller, callee, "Zvonenie")

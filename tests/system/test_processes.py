@@ -174,7 +174,7 @@ def test_hung_workers_are_replaced() -> None:
         call = place_call(*phones)
         hang_up(call.caller, call.callee)
         for name, pid in hung.items():
-            assert f"{name}.0 (pid {pid}) has not answered for 1 s" in switchboard.log()
+            switchboard.wait_logged(f"{name}.0 (pid {pid}) has not answered for 1 s")
 
 
 def standby_of(switchboard: Switchboard, name: str) -> int:
@@ -192,7 +192,7 @@ def test_a_worker_whose_standby_hangs_is_replaced() -> None:
         os.kill(standby, signal.SIGSTOP)
         os.kill(router, signal.SIGKILL)
         wait_replaced(switchboard, {"router": standby})
-        assert f"router.0 (pid {standby}) hangs while it starts and is killed" in switchboard.log()
+        switchboard.wait_logged(f"router.0 (pid {standby}) hangs while it starts and is killed")
         call = place_call(*phones)
         hang_up(call.caller, call.callee)
 
@@ -204,8 +204,7 @@ def test_a_hung_standby_is_replaced() -> None:
         parent = psutil.Process(psutil.Process(router).ppid())
         workers = {each.pid for each in parent.children()}
         os.kill(standby, signal.SIGSTOP)
-        said = f"router.0 standby process (pid {standby}) hangs and is killed"
-        wait_until(lambda: said in switchboard.log(), "a word in the log")
+        switchboard.wait_logged(f"router.0 standby process (pid {standby}) hangs and is killed")
         wait_until(lambda: {each.pid for each in parent.children()} - workers, "another standby process")
         assert not psutil.pid_exists(standby)
         wait_replaced(switchboard, {"router": switchboard.kill("router")})

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from system.harness import Switchboard, wait_until
+from system.harness import Switchboard
 from system.net import Net
 from system.user_agent import registered
 
@@ -77,7 +77,7 @@ def test_a_key_that_others_may_read() -> None:
         key = running.data_dir / "auth.key"
         key.chmod(0o644)
         running.kill("registrar")
-        wait_until(lambda: f"chmod 600 {key}" in running.log(), "what to do")
+        running.wait_logged(f"chmod 600 {key}")
         key.chmod(0o600)
         running.wait_component("registrar", lambda one: one["state"] == "up")
 
@@ -107,4 +107,4 @@ def test_users_that_others_may_read_are_closed_to_them() -> None:
         before = running.kill("registrar")
         running.wait_component("registrar", lambda one: one["state"] == "up" and one["pid"] != before)
         assert stat.S_IMODE(users.stat().st_mode) == 0o600
-        assert "users.db could be read by others" in running.log()
+        running.wait_logged("users.db could be read by others")

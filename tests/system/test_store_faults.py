@@ -149,7 +149,7 @@ def test_a_bad_page_of_location_db(tmp_path: Path) -> None:
         said = switchboard.cli("status").stderr
         assert "location.db was found damaged" in said
         assert "pages could not be read" in said
-        assert "location.db was found damaged" in switchboard.log()
+        switchboard.wait_logged("location.db was found damaged")
         assert "location.db was found damaged" in switchboard.cli("doctor", "--json", check=False).stdout
         for phone in phones:
             phone.register().expect(200)

@@ -45,7 +45,7 @@ def test_the_clock_is_set_while_a_call_is_up(wall_clock: WallClock, tmp_path: Pa
         caller, callee = registered(net, "kristian"), registered(net, "lukas")
         call = place_call(caller, callee)
         wall_clock.set(ahead_s)
-        wait_until(lambda: "the wall clock was set" in switchboard.log(), "word of the step")
+        switchboard.wait_logged("the wall clock was set")
         assert caller.bindings(), "nothing has run out"
         switchboard.kill("router")
         switchboard.kill("registrar")
@@ -96,5 +96,5 @@ def test_the_machine_starts_with_a_wrong_clock(wall_clock: WallClock, tmp_path: 
         caller = registered(net, "kristian")
         assert caller.bindings()
         wall_clock.set(0)
-        wait_until(lambda: "the wall clock was set" in switchboard.log(), "word of the step")
+        switchboard.wait_logged("the wall clock was set")
         assert caller.bindings()

@@ -37,7 +37,7 @@ class KeeperThread:
     def connect(self) -> socket.socket:
         """A phone."""
         phone = socket.create_connection(self.address, 5.0)
-        phone.settimeout(5.0)
+        phone.settimeout(20.0)
         return phone
 
     def close(self) -> None:

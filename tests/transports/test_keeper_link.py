@@ -12,7 +12,7 @@ from switchboard.transports.keeper_link import KeeperLink
 from switchboard.transports.keeper_words import Word
 from switchboard.transports.stream_table import make_table
 
-LIMIT_S = 5.0
+LIMIT_S = 20.0
 
 
 def given(serial: bytes) -> list[object]:

@@ -11,8 +11,6 @@ import pytest
 from switchboard.transports.lending import LOOK_S, NAME, Borrower, Lender
 from switchboard.transports.udp_sockets import bind_sockets
 
-LIMIT_S = 2.0
-
 
 @pytest.fixture
 def path() -> Iterator[Path]:

@@ -31,7 +31,7 @@ from switchboard.transports.transport import Phrasing, PhrasingInPython
 from switchboard.transports.udp_datagrams import Sender as SocketSender
 from switchboard.transports.udp_sockets import bind_sockets
 
-LIMIT_S = 2.0
+LIMIT_S = 20.0
 BUSY = b"SIP/2.0 486 Busy Here\r\nCall-ID: a\r\n\r\n"
 SLOVAK = BUSY.replace(b"Busy Here", "Obsadené".encode())
 REQUEST = b"OPTIONS sip:a SIP/2.0\r\nCall-ID: a\r\n\r\n"

@@ -21,7 +21,7 @@ from switchboard.transports.udp_sockets import (
     tell_errors,
 )
 
-LIMIT_S = 2.0
+LIMIT_S = 20.0
 HOSTS = ["127.0.0.1", "::1"]
 EARS = list(dict.fromkeys([Ears, EarsInPython]))
 ROUNDS = 300

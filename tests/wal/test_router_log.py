@@ -17,7 +17,7 @@ from switchboard.sip.scan import scan
 from switchboard.wal import router_log
 from switchboard.wal.router_log import UNSYNCED, RouterLog
 
-LIMIT_S = 2.0
+LIMIT_S = 20.0
 EVENT = pack(["ringing", "call-1", "from-1", 1.0])
 INVITE = request("INVITE", "sip:lenka@10.0.0.1")
 

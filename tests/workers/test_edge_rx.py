@@ -35,7 +35,7 @@ from switchboard.transports.udp_datagrams import Sender
 from switchboard.transports.udp_sockets import HAS_ERROR_QUEUE, bind_sockets
 from switchboard.workers.edge_rx import REGISTERS_INTERVALS, EdgeRx
 
-LIMIT_S = 2.0
+LIMIT_S = 20.0
 
 
 def request(method: str = "INVITE", uri: str = "sip:lukas@switchboard.test", call_id: str = "a") -> bytes:

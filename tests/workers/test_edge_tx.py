@@ -16,7 +16,7 @@ from switchboard.settings.model import Settings
 from switchboard.transports.udp_sockets import bind_sockets
 from switchboard.workers.edge_tx import EdgeTx
 
-LIMIT_S = 2.0
+LIMIT_S = 20.0
 FLOW = packed("127.0.0.1", 5060)
 
 

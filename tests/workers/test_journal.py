@@ -22,7 +22,7 @@ from switchboard.journal.file import read_records
 from switchboard.settings.model import Settings
 from switchboard.workers.journal import GATHER_S, JournalService
 
-LIMIT_S = 2.0
+LIMIT_S = 20.0
 CALL: list[CallEvent] = [invite(), ringing(), answered(), bye()]
 
 

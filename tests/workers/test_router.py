@@ -26,7 +26,7 @@ from switchboard.transports.lending import NAME, Lender
 from switchboard.transports.udp_sockets import bind_sockets
 from switchboard.workers.router import RouterService
 
-LIMIT_S = 2.0
+LIMIT_S = 20.0
 INVITE = """INVITE sip:bob@127.0.0.2:5070 SIP/2.0
 Via: SIP/2.0/UDP 127.0.0.3:5060;branch=z9hG4bK{number}
 Max-Forwards: 70
