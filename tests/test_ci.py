@@ -47,7 +47,7 @@ def required() -> Iterator[str]:
     for path in TESTS.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "require_tools":
-                yield from (each.value for each in node.args if isinstance(each, ast.Constant))
+                yield from (str(each.value) for each in node.args if isinstance(each, ast.Constant))
 
 
 def test_it_is_known_which_package_has_a_program_that_a_test_requires() -> None:
