@@ -4,7 +4,7 @@
 collected; `sent` and `answers` take what is new.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -32,9 +32,10 @@ from switchboard.core.router_core import Effects, RouterCore, Run
 from switchboard.core.star_codes import StarCodes
 from switchboard.core.targets import TargetPolicy
 from switchboard.core.timers import TimerValues
-from switchboard.core.transaction_log import STATE
+from switchboard.core.transaction_log import BASE, STATE
 from switchboard.core.transactions import TransactionLayer
 from switchboard.core.trunks import Trunks
+from switchboard.media.bencode import encode
 from switchboard.media.commands import Ask, Told
 from switchboard.media.engine import Engine
 from switchboard.registrar.binding import Binding
@@ -278,8 +279,8 @@ class Board:
         """The media engines answer what was asked first of what is waited for; return that."""
         ask = next(each for each in self.asks if each.token is not None)
         self.asks.remove(ask)
-        token = ask.token or 0
-        self._step(lambda core: core.relayed(token, told, *self._moment))
+        tokens = {self.core: ask.token} | (self.twin.tokens_of(ask) if self.twin else {})
+        self._step(lambda core: core.relayed(tokens.get(core) or 0, told, *self._moment))
         return ask
 
     def sent(self) -> list[Sent]:
@@ -311,7 +312,7 @@ class Board:
         if self.twin:
             self.twin.crash()
         effects = self.core.take(self.now)
-        self.asks = [*(each for each in self.asks if each.token is None), *effects.asks]
+        self.asks = asked([each for each in self.asks if each.token is None], effects.asks)
         self.lookups += (each.lookup for each in effects.lookups if each.lookup not in self.lookups)
         return [*_sent_in(effects.requests), *_sent_in(effects.responses)]
 
@@ -322,6 +323,7 @@ class Board:
     def _step(self, step: Callable[[RouterCore], object]) -> None:
         step(self.core)
         effects = self.core.take(self.now)
+        self.asks = asked(self.asks, effects.asks)
         if self.twin:
             self.twin.step(step, effects)
         self.requests += _sent_in(effects.requests)
@@ -332,7 +334,6 @@ class Board:
         self.delegated += effects.delegated
         self.led += effects.led
         self.dialled += effects.dialled
-        self.asks += effects.asks
         for lookup, asker in effects.lookups:
             self.askers.append(asker)
             if lookup not in self.lookups:
@@ -347,6 +348,7 @@ class Twin:
     def __init__(self, board: Board) -> None:
         self._board = board
         self._log = MemoryLog()
+        self.asks: list[Ask] = []
         self.unconfirmed = 0
         """How many calls whose ACK did not come it has told of; the engine may tell of them in an earlier step."""
         self.crash()
@@ -357,15 +359,34 @@ class Twin:
         expected = self._core.take(self._board.now)
         self.unconfirmed += list(map(_is_hint, expected.events)).count(True)
         assert _sorted(effects) == _sorted(expected)
+        self.asks = asked(self.asks, expected.asks)
+        assert sorted(map(_question, self._board.asks)) == sorted(map(_question, self.asks))
         now = self._board.now
-        assert _kept(self._board.log, now) == _kept(self._log, now)
+        assert_same(_kept(self._board.log, now), _kept(self._log, now))
 
     def crash(self) -> None:
         """Die, too."""
         board = self._board
         self._core = board._make_core(self._log, False)
         self._core.restore(board.now, EPOCH + board.now)
-        self._core.take(board.now)
+        waiting = [each for each in self.asks if each.token is None]
+        self.asks = asked(waiting, self._core.take(board.now).asks)
+
+    def tokens_of(self, ask: Ask) -> dict[RouterCore, int | None]:
+        """By which token it knows a question of the board, which is answered now."""
+        own = next(each for each in self.asks if each.token is not None and _question(each) == _question(ask))
+        self.asks.remove(own)
+        return {self._core: own.token}
+
+
+def asked(before: Iterable[Ask], more: Sequence[Ask]) -> list[Ask]:
+    """The questions to media engines, of which each that waits for an answer is there once: it may be asked again."""
+    repeated = [_question(each) for each in more if each.token is not None]
+    return [*(each for each in before if each.token is None or _question(each) not in repeated), *more]
+
+
+def _question(ask: Ask) -> tuple[bool, bytes, list[Engine]]:
+    return ask.token is None, encode(dict(ask.command)), list(ask.engines)
 
 
 def _sorted(effects: Effects) -> list[list[object]]:
@@ -374,6 +395,23 @@ def _sorted(effects: Effects) -> list[list[object]]:
     events = [event for event in effects.events if not _is_hint(event)]
     more = effects.delegated, effects.dialled, effects.led
     return [sorted(each) for each in (*runs, events, effects.lookups, *more)]
+
+
+def assert_same(kept: dict[bytes, Any], expected: dict[bytes, Any]) -> None:
+    """What a successor finds is what it is to find."""
+    for key in kept.keys() & expected.keys():
+        if key[:1] == BASE:
+            _forget_what_was_sent(kept[key], expected[key])
+    assert kept == expected
+
+
+def _forget_what_was_sent(one: list[Any], other: list[Any]) -> None:
+    """Who has restored a transaction has the request that it sent; who has sent it lets go of it at the end."""
+    for branches in zip(one[2][-1] if one[2] else (), other[2][-1] if other[2] else (), strict=True):
+        clients = [branch[-1] for branch in branches if branch[-1]]
+        if any(not client[-1] for client in clients):
+            for client in clients:
+                client[-1] = b""
 
 
 def _is_hint(event: bytes) -> bool:

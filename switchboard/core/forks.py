@@ -53,7 +53,7 @@ class Forks:
         self._received = incoming
         self.server = server
         self._routing = routing
-        self._relayed = Relayed(env.relays, incoming, routing) if env.relays is not None else None
+        self._relayed = Relayed(env.relays, incoming, routing, server) if env.relays is not None else None
         self._branches: list[Branch] = []
         self._waiting = WaitingTargets()
         self._stages = Stages(routing.stages) if routing.stages else None
@@ -81,7 +81,9 @@ class Forks:
         return [branch.client for branch in self._branches if branch.client is not None]
 
     def lingering(self) -> list[ClientTransaction] | None:
-        """The client transactions that are there yet; None while a final response is missing."""
+        """The client transactions that are there yet; None while a final response is missing, or one waits."""
+        if self._relayed is not None and self._relayed.holds:
+            return None
         clients = []
         for branch in self._branches:
             if branch.final is None or branch.armed:

@@ -95,9 +95,12 @@ class Relayed:
     engine.
     """
 
-    __slots__ = ("_figures", "_held", "_incoming", "_is_ending", "_legs", "_relays", "_routing", "_then")
+    __slots__ = (
+        "_figures", "_held", "_incoming", "_is_ending", "_legs", "_relays", "_routing", "_server", "_then"
+    )  # fmt: skip
 
-    def __init__(self, relays: Relays, incoming: IncomingRequest, routing: Routing) -> None:
+    def __init__(self, relays: Relays, incoming: IncomingRequest, routing: Routing, server: object) -> None:
+        self._server = server
         self._relays = relays
         self._incoming = incoming
         self._routing = routing
@@ -107,18 +110,32 @@ class Relayed:
         self._legs: dict[int, Leg] = {}
         self._held: list[tuple[int, Message]] = []
 
+    @property
+    def holds(self) -> bool:
+        """Whether a response waits for an engine."""
+        return bool(self._held)
+
+    @property
+    def _sides(self) -> tuple[str, str]:
+        message = self._incoming.message
+        return message.from_tag, message.to_tag
+
     def saved(self) -> Fields:
         """What `restore` needs; nothing for what is not relayed."""
-        if not self._legs and not self._held:
+        if not (self._legs or self._held or self._is_ending or self._figures):
             return ()
         legs = [(place, leg.saved()) for place, leg in self._legs.items()]
-        return ((legs, [(place, response.raw) for place, response in self._held]),)
+        held, sides = [(place, response.raw) for place, response in self._held], self._sides
+        figures = [self._figures.of(side) for side in sides] if self._figures else ()
+        return ((legs, held, self._is_ending, figures),)
 
     def restore(self, saved: Sequence[Fields]) -> None:
         """Take up what the predecessor wrote."""
-        for legs, held in saved:
+        for legs, held, *more in saved:
             self._legs = {place: Leg.restore(leg) for place, leg in legs}
             self._held = [(place, parse_message(raw)) for place, raw in held]
+            self._is_ending, figures = more or (False, ())
+            self._figures = Figures(dict(zip(self._sides, figures, strict=True))) if figures else None
 
     def request(self, place: int, target: Target, flow: Flow, then: Then, effects: ProxyEffects) -> None:
         """The request is to leave over `flow`: call `then` with how, at once or when an engine has answered."""
@@ -127,7 +144,7 @@ class Relayed:
         mark = self._relays.mark_in(self._routing.mark, message) if incoming.is_in_dialog else None
         if mark and incoming.method == "BYE":
             self._is_ending = True
-            self._relays.delete(message, mark, effects, then=partial(self._end, place, mark))
+            self._ask_to_end(place, mark, effects)
         leg = self._leg(place, target, flow, mark) if incoming.method in OFFERING else None
         if leg is None:
             then(Leaving(), effects)
@@ -165,9 +182,13 @@ class Relayed:
             if not is_waiting and not self._is_ending:
                 self._ask_for(place, response, then, effects)
 
+    def _ask_to_end(self, place: int, mark: Mark, effects: ProxyEffects) -> None:
+        self._relays.delete(self._incoming.message, mark, effects, then=partial(self._end, place, mark))
+
     def _end(self, place: int, mark: Mark, told: Told, effects: ProxyEffects) -> None:
         """An engine has told what it relayed, or none has: the response to the BYE may pass."""
         self._is_ending, self._figures = False, told.figures
+        effects.touch(self._server)
         first = self._relays.in_order(self._incoming.message.call_id, mark.engine)[0]
         engine = told.engine if told.engine and told.figures else first
         note_relayed(self._incoming, engine, told.figures, effects)
@@ -184,6 +205,12 @@ class Relayed:
 
     def resume(self, then_of: Callable[[int], Taken], effects: ProxyEffects) -> None:
         """Ask again what the predecessor did not hear of."""
+        mark = self._relays.mark_in(self._routing.mark, self._incoming.message) if self._is_ending else None
+        if mark is not None:
+            place = self._held[0][0] if self._held else 0
+            self._then = then_of(place)
+            self._ask_to_end(place, mark, effects)
+            return
         for place in dict.fromkeys(place for place, _ in self._held):
             self._go_on(place, then_of(place), effects)
 

@@ -42,7 +42,8 @@ class Drawn(Stage):
 
 
 def told(ask: Ask, drawn: random.Random) -> Told:
-    engine, offer = drawn.choice(ENGINES), ask.command.get("sdp", b"")
+    engine = ask.engines[0] if drawn.random() < 0.7 else drawn.choice(ENGINES)
+    offer = ask.command.get("sdp", b"")
     if ask.command["command"] == "delete":
         return Told(engine, figures=Figures({"from-1": 3}))
     good = Told(engine, offer if isinstance(offer, bytes) else b"")
