@@ -24,8 +24,10 @@ include "tallies.pxi"
 include "timers.pxi"
 include "seals.pxi"
 include "masks.pxi"
+include "relayed.pxi"
 include "saved.pxi"
 include "splicing.pxi"
+include "bencode.pxi"
 include "engine_reading.pxi"
 
 cdef enum:
@@ -136,6 +138,22 @@ cdef class Engine:
     cdef Tally _repeated
     cdef long _second
     cdef Saved *_touched
+    cdef public uint64_t media_gone  # a bit for each engine that does not answer
+    cdef public bint has_line  # whether questions to media engines leave, and answers come, by an `NgLine`
+    cdef readonly uint64_t media_asked
+    cdef uint64_t media_counts[4]  # relayed calls; of those that ended: silent, heard one way, both ways
+    cdef Table _asked  # what waits for an engine, by token
+    cdef uint64_t _tokens, _asking
+    cdef int _media_count, _asking_at, _lingers
+    cdef uint8_t _sums[MOST_ENGINES][MARK_SUM]
+    cdef int _ports[MOST_ENGINES]
+    cdef list _hosts, _urls
+    cdef bytes _advertised_octets, _advertised_text_octets
+    cdef Slice _advertised, _advertised_text
+    cdef Slice _media_mark  # of relayed media, in the Route of the message at hand
+    cdef Slice _told  # the SDP that takes the place of that in the response at hand
+    cdef Buffer _questions, _command
+    cdef Py_ssize_t _question_count
     cdef Buffer _requests, _responses, _records, _work, _response, _text, _seal, _event, _base, _mark, _names
     cdef Slice _moved  # the seal of a response whose place that in `_seal` takes; nothing: it stays
     cdef Py_ssize_t _request_count, _response_count
@@ -149,7 +167,7 @@ cdef class Engine:
         if not (
             open_table(&self._servers) and open_table(&self._clients) and open_table(&self._awaited)
             and open_facts(&self._facts) and open_generations(&self._handed) and open_generations(&self._answered)
-            and open_generations(&self._recent) and open_tally(&self._repeated)
+            and open_generations(&self._recent) and open_tally(&self._repeated) and open_table(&self._asked)
         ):
             raise MemoryError
         self._events = []
@@ -182,6 +200,7 @@ cdef class Engine:
         close_table(&self._servers)
         close_table(&self._clients)
         close_table(&self._awaited)
+        close_table(&self._asked)
         close_facts(&self._facts)
         close_generations(&self._handed)
         close_generations(&self._answered)
@@ -198,6 +217,8 @@ cdef class Engine:
         release(&self._base)
         release(&self._mark)
         release(&self._names)
+        release(&self._questions)
+        release(&self._command)
 
     @property
     def server_count(self):
@@ -335,6 +356,76 @@ cdef class Engine:
         """Forget all facts: none of them may still be true."""
         forget_facts(&self._facts)
 
+    # media engines
+
+    def know_media(self, engines, str advertised, bytes address, int lingers):
+        """`engines`: host, port, URL and sum of each, in the order of the settings.
+
+        `advertised`: what SDP names in place of our `address`, as packed in a flow; "" for none. `lingers` (s): how long
+        an engine passes on what is under way when a call has ended.
+        """
+        cdef int place
+        cdef bytes sum
+        engines = list(engines)
+        if len(engines) > MOST_ENGINES:
+            return  # all relayed calls are the reference's
+        self._hosts = [host.encode() for host, _, _, _ in engines]
+        self._urls = [url.encode() for _, _, url, _ in engines]
+        for place, (_, port, _, sum) in enumerate(engines):
+            self._ports[place] = port
+            memcpy(self._sums[place], PyBytes_AS_STRING(sum), MARK_SUM)
+        self._media_count, self._lingers = len(engines), lingers
+        self._advertised_octets, self._advertised_text_octets = address if advertised else b"", advertised.encode()
+        self._advertised = slice_in(self._advertised_octets)
+        self._advertised_text = slice_in(self._advertised_text_octets)
+
+    @property
+    def media_waiting(self):
+        """Questions to engines without an answer."""
+        return self._asked.count
+
+    def media_counters(self):
+        """Relayed calls; and of those that have ended: those without voice, with voice from one side, from both."""
+        return [self.media_counts[each] for each in range(4)]
+
+    def take_questions(self):
+        """Return what engines are to be asked, packed: `[token, place of the engine, command in bencode]`.
+
+        The token is 0 if nobody waits for the answer.
+        """
+        cdef Buffer head
+        memset(&head, 0, sizeof(Buffer))
+        pack_list(&head, self._question_count)
+        put_slice(&head, content(&self._questions))
+        taken = as_bytes(content(&head))
+        release(&head)
+        self._questions.size = self._question_count = 0
+        return taken
+
+    def awaits(self, uint64_t token):
+        """Whether a transaction waits for the answer to this question."""
+        return _find_asked(self, token) != NULL
+
+    def told(self, uint64_t token, int place, bytes sdp, figures):
+        """The engine at this place has answered. `figures` (media/commands.py): of what it relayed, or None.
+
+        False: that is odd.
+        """
+        cdef Saved *saved = _find_asked(self, token)
+        if saved == NULL or place != saved.relayed.place:
+            return False
+        if figures is not None:
+            for place, name in enumerate((P_FROM_TAG, P_TO_TAG)):
+                tag = as_bytes(part(saved, name)).decode("utf-8", "surrogateescape")
+                saved.relayed.packets[place] = figures.of(tag)
+        return bool(_take_told(self, saved, slice_in(sdp), figures is not None))
+
+    def surrender_asked(self, uint64_t token):
+        """Hand over what waits for the answer to this question."""
+        cdef Saved *saved = _find_asked(self, token)
+        if saved != NULL:
+            _hand_over(self, saved)
+
     # what goes out
 
     def take_requests(self):
@@ -375,14 +466,19 @@ cdef class Engine:
             self._requests.failed or self._responses.failed or self._records.failed or self._work.failed
             or self._response.failed or self._text.failed or self._seal.failed or self._event.failed
             or self._base.failed or self._mark.failed or self._names.failed
+            or self._questions.failed or self._command.failed
         )
 
 
 include "engine_media.pxi"
 include "engine_masks.pxi"
+include "engine_marks.pxi"
+include "engine_relays.pxi"
+include "engine_relayed.pxi"
 include "engine_requests.pxi"
 include "engine_acks.pxi"
 include "engine_responses.pxi"
 include "engine_keeping.pxi"
 include "engine_finding.pxi"
+include "ng_line.pxi"
 include "engine_fast_path.pxi"

@@ -14,7 +14,8 @@ cdef class FastPath:
     `heads` are those of the frames that it takes, of messages and of marks. `log` keeps saved transactions, `ring` call
     events; `sender` says how what leaves is sent (`transports/sender.py`), and `marks` are returned (`bus/marks.py`).
     `tell_at` (monotonic s): when the worker is to tell the journal what is new in the ring. `retry_s`: how long it waits
-    for an edge-stream that takes nothing. `clock_offset`: steady clock less boot time (`switchboard/clock.py`).
+    for an edge-stream that takes nothing. `clock_offset`: steady clock less boot time (`switchboard/clock.py`). `line`: to
+    media engines, if there are any.
     """
 
     cdef public double tell_at
@@ -24,13 +25,15 @@ cdef class FastPath:
     cdef NativeEventRing _ring
     cdef object _sender, _tap, _marks
     cdef bytes _head, _mark_head
+    cdef NgLine _line
     cdef bint _has_marks
     cdef double _retry_s, _retry_at
 
     def __init__(
         self, heads, Engine engine not None, NativeKeyedLog log not None, NativeEventRing ring not None,
-        sender, marks, double retry_s, double clock_offset,
+        sender, marks, double retry_s, double clock_offset, NgLine line=None,
     ):
+        self._line = line
         self._clock_offset, self._retry_s, self._retry_at = clock_offset, retry_s, INFINITY
         self._head, self._mark_head = heads
         self._engine, self._log, self._ring = engine, log, ring
@@ -58,8 +61,16 @@ cdef class FastPath:
         return self._marks.take(stream, stamp)
 
     def drain(self, int fd, double now):
-        """A router reads no descriptor on the fast path."""
-        return False
+        """Read what media engines have answered."""
+        if self._line is None:
+            return False
+        self._engine.begin(now, boot_time() + self._clock_offset)
+        return self._line.read(fd)
+
+    def ask(self):
+        """Ask media engines what the engine has to ask them; the state is in the log."""
+        if self._line is not None:
+            self._line.ask()
 
     def advance(self, double now):
         """Fire the engine's timers."""
@@ -73,6 +84,8 @@ cdef class FastPath:
             self._retry_at = INFINITY
             return False
         self._keep()
+        if self._engine._question_count:
+            self.ask()
         if self._engine._request_count or self._engine._response_count:
             self._send(direct, now)
         if self._has_marks:

@@ -238,7 +238,7 @@ cdef bint _read_routes(Engine self, Message *message, Slice *seal) except -1:
     cdef const Field *field
     cdef const uint8_t *at
     cdef const uint8_t *end
-    seal[0] = self._token = nothing()
+    seal[0] = self._token = self._media_mark = nothing()
     for place in range(message.count):
         field = &message.fields[place]
         if field.number != H_ROUTE:
@@ -253,7 +253,7 @@ cdef bint _read_routes(Engine self, Message *message, Slice *seal) except -1:
 
 
 cdef const uint8_t *_read_route(Engine self, const uint8_t *at, const uint8_t *end, Slice *seal) except? NULL:
-    """Read `<sip:host:port;transport=tcp;lr;sb=seal;st=token>`; return where the next value begins.
+    """Read `<sip:host:port;transport=tcp;lr;sb=seal;st=token;me=mark>`; return where the next value begins.
 
     NULL if it is anything else.
     """
@@ -278,6 +278,14 @@ cdef const uint8_t *_read_route(Engine self, const uint8_t *at, const uint8_t *e
     seal[0] = slice_of(at, stop)
     if self._has_trunks:
         stop = _read_token(self, stop, end)
+    if end - stop > 5 and memcmp(stop, b";me=", 4) == 0:
+        at = stop + 4
+        stop = at
+        while stop < end and _base64_value[stop[0]] != 255:
+            stop += 1
+        if stop == at:
+            return NULL
+        self._media_mark = slice_of(at, stop)
     if stop == end or stop[0] != c'>':
         return NULL
     stop += 1

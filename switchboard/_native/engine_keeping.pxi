@@ -63,6 +63,8 @@ cdef void _let_go(Engine self, Saved *saved) noexcept:
     take_from(&self._servers, &saved.server)
     take_from(&self._clients, &saved.client)
     take_from(&self._awaited, &saved.awaited)
+    if saved.relayed != NULL:
+        take_from(&self._asked, &saved.relayed.asked)
     wait_no_more(&self._heap, &saved.waiter)
 
 
@@ -136,7 +138,7 @@ cdef void _save_base(Engine self, Saved *saved) noexcept:
 
 cdef void _save(Engine self, Saved *saved) noexcept:
     self._work.size = 0
-    pack_state(&self._work, saved, self._now)
+    _pack_saved(self, saved)
     _record(self, c'T', saved.number, content(&self._work), False)
 
 

@@ -6,6 +6,7 @@ cdef bint _take(Engine self, Slice flow, Slice index, Slice raw) except -1:
     cdef bint is_taken
     if not is_flow(flow) or not read_message(message, raw, index):
         return False
+    self._media_mark = nothing()
     is_taken = _take_response(self, message) if message.status else _take_request(self, message, flow)
     self.plain += is_taken
     return is_taken
@@ -40,6 +41,7 @@ cdef bint _begin(Engine self, Message *message, Slice flow, Slice branch) except
     cdef Fact *target
     cdef Change change
     cdef object user = b""
+    cdef bint is_relayed
     if hops < 1 or (not in_dialog and self.is_pressing):
         return False
     if needs_proof and (self._asserts or not message.seen[H_PROXY_AUTHORIZATION] or message.size > MOST_PROVED):
@@ -57,8 +59,11 @@ cdef bint _begin(Engine self, Message *message, Slice flow, Slice branch) except
         return False
     if message.size > self._tcp_above - MOST_ADDED and _may_move(self, message, flow, caller, target, hops):
         return False
-    if self._relays and message.method == INVITE and not in_dialog \
-            and _may_be_relayed(self, message, flow, caller, target):
+    is_relayed = self._relays and message.method == INVITE and not in_dialog \
+        and _may_be_relayed(self, message, flow, caller, target)
+    if is_relayed and (is_outside or not _may_ask(self, message, flow, target)):
+        return False
+    if self._media_mark.size and not _may_pass_marked(self, message):
         return False
     if not _may_begin(self, caller, in_dialog):
         return False
@@ -69,10 +74,14 @@ cdef bint _begin(Engine self, Message *message, Slice flow, Slice branch) except
             return True  # it was refused
         if is_outside and not same(slice_in(user), field_of(self._dialler, D_SHOWN)):
             return False
+    if is_relayed:
+        return bool(_begin_relayed(self, message, flow, branch, caller, target, hops, slice_in(user)))
     if not _copy(self, message, &change, flow, caller, target, hops):
         return False
     self.branches += 1
     _forward(self, message, flow, branch, caller, target, &change, slice_in(user))
+    if self._media_mark.size and message.method == BYE:
+        _ask_for_end(self, message)
     return True
 
 
@@ -128,6 +137,7 @@ cdef void _fill_change(Engine self, Change *change, Message *message, Slice flow
     change.uri, change.via_place = field_of(target, F_TARGET), field_of(target, F_PLACE)
     change.outer, change.inner = field_of(target, F_OUTER), field_of(caller, F_INNER)
     change.max_forwards, change.seal = hops - 1, nothing()
+    change.is_open = False
     change.keeps_credentials = self._shown.size == 0
     change.is_outside = change.is_masked = False
     change.added = change.mark = change.from_ = change.to_ = change.groups = change.tried = nothing()
@@ -166,25 +176,9 @@ cdef void _next_branch(Engine self, Message *message, Change *change) noexcept:
 cdef int _forward(Engine self, Message *message, Slice flow, Slice branch, Fact *caller, Fact *target,
                   Change *change, Slice user) except -1:
     """Begin the transaction of a request whose copy is in `_work`, send or prepare the 100, and send the copy."""
-    cdef Slice parts[PARTS]
-    cdef Saved *saved
-    cdef uint8_t reply[LARGEST_FLOW]
-    parts[P_BRANCH], parts[P_HOST], parts[P_SOURCE] = branch, message.via_host, flow
-    parts[P_REPLY] = _reply_flow(message, flow, reply)
-    parts[P_USER], parts[P_LANGUAGE] = field_of(caller, F_USER), value_of(message, H_ACCEPT_LANGUAGE)
-    parts[P_CALL_ID], parts[P_FROM_TAG], parts[P_TO_TAG] = message.call_id, message.from_tag, message.to_tag
-    parts[P_OWN_BRANCH], parts[P_HOP] = change.branch, field_of(target, F_HOP)
-    parts[P_TARGET] = field_of(target, F_TARGET)
-    parts[P_TRUNK] = field_of(target, F_TRUNK)
-    parts[P_FROM] = value_of(message, H_FROM) if self._has_trunks else nothing()
-    parts[P_TO] = value_of(message, H_TO) if self._has_trunks else nothing()
-    saved = _open_saved(self, PROXIED, message, parts)
-    saved.in_dialog = message.to_tag.size > 0
-    saved.begins_call = message.method == INVITE and not saved.in_dialog
+    cdef Saved *saved = _open_proxied(self, message, flow, branch, caller, target, change.branch)
     saved.is_masked, saved.has_more = change.is_masked, change.groups.size > 1
     saved.sent_sequence = change.number or message.sequence
-    if saved.begins_call:
-        _note_invite(self, saved, field_of(caller, F_RECORD), field_of(target, F_CALLED))
     self._response.size = 0
     put_response(&self._response, message, change, literal(b"SIP/2.0 100 Trying", 18), nothing())
     _begin_server(self, saved)
@@ -197,6 +191,29 @@ cdef int _forward(Engine self, Message *message, Slice flow, Slice branch, Fact 
     return 0
 
 
+cdef Saved *_open_proxied(Engine self, Message *message, Slice flow, Slice branch, Fact *caller, Fact *target,
+                          Slice own_branch) except NULL:
+    """Open the saved transaction of a request that is forwarded. `own_branch`: nothing if it is not known yet."""
+    cdef Slice parts[PARTS]
+    cdef Saved *saved
+    cdef uint8_t reply[LARGEST_FLOW]
+    parts[P_BRANCH], parts[P_HOST], parts[P_SOURCE] = branch, message.via_host, flow
+    parts[P_REPLY] = _reply_flow(message, flow, reply)
+    parts[P_USER], parts[P_LANGUAGE] = field_of(caller, F_USER), value_of(message, H_ACCEPT_LANGUAGE)
+    parts[P_CALL_ID], parts[P_FROM_TAG], parts[P_TO_TAG] = message.call_id, message.from_tag, message.to_tag
+    parts[P_OWN_BRANCH], parts[P_HOP] = own_branch, field_of(target, F_HOP)
+    parts[P_TARGET] = field_of(target, F_TARGET)
+    parts[P_TRUNK] = field_of(target, F_TRUNK)
+    parts[P_FROM] = value_of(message, H_FROM) if self._has_trunks else nothing()
+    parts[P_TO] = value_of(message, H_TO) if self._has_trunks else nothing()
+    saved = _open_saved(self, PROXIED, message, parts)
+    saved.in_dialog = message.to_tag.size > 0
+    saved.begins_call = message.method == INVITE and not saved.in_dialog
+    if saved.begins_call:
+        _note_invite(self, saved, field_of(caller, F_RECORD), field_of(target, F_CALLED))
+    return saved
+
+
 cdef Saved *_open_saved(Engine self, int kind, Message *message, Slice *parts) except NULL:
     cdef Saved *saved = make_saved(kind, message.method, parts)
     if saved == NULL:
@@ -207,7 +224,7 @@ cdef Saved *_open_saved(Engine self, int kind, Message *message, Slice *parts) e
     saved.client_state, saved.client_interval = _state[TRYING], self._t1
     if kind != SENT:
         add_to(&self._servers, &saved.server, _key_of(part(saved, P_BRANCH), part(saved, P_HOST), saved.port), saved)
-    if kind != ANSWERED:
+    if kind != ANSWERED and parts[P_OWN_BRANCH].size:
         add_to(&self._clients, &saved.client, _client_key(part(saved, P_OWN_BRANCH), saved.method), saved)
     _touch(self, saved)
     return saved
@@ -238,19 +255,28 @@ cdef void _base_of(Engine self, Saved *saved, Message *message, Slice flow, Fact
 
     `user`: who has authenticated, and so may relay.
     """
+    _base_head(self, saved, message, flow, target, change, user)
+    _client_base(self, &self._base, saved, message.method_text, content(&self._work))
+
+
+cdef void _base_head(Engine self, Saved *saved, Message *message, Slice flow, Fact *target, Change *change,
+                     Slice user) noexcept:
+    """The same, up to the client transaction, which has none before the request has left."""
     cdef Buffer *base = &self._base
     _server_base(self, saved, nothing() if saved.method == INVITE else content(&self._response), message.method_text)
     pack_list(base, 6)
     pack_list(base, 2)
     pack_octets(base, _whole(message))
     pack_octets(base, flow)
-    pack_list(base, 6)
+    pack_list(base, 7 if self._media_mark.size else 6)
     pack_text(base, slice_of(message.raw + message.uri_start, message.raw + message.uri_end))
     pack_list(base, 0)
     pack_number(base, change.max_forwards)
     pack_truth(base, user.size > 0 or change.is_outside)
     pack_number(base, FULL_BREADTH)
     pack_text(base, user)
+    if self._media_mark.size:
+        pack_text(base, self._media_mark)
     if change.is_outside:
         put_slice(base, change.groups)
         put_slice(base, change.tried)
@@ -260,7 +286,7 @@ cdef void _base_of(Engine self, Saved *saved, Message *message, Slice flow, Fact
         pack_text(base, change.uri)
     pack_list(base, 0)
     pack_list(base, 1)
-    _branch_base(self, saved, message, target)
+    _branch_base(self, target)
 
 
 cdef void _server_base(Engine self, Saved *saved, Slice trying, Slice method) noexcept:
@@ -281,7 +307,7 @@ cdef void _server_base(Engine self, Saved *saved, Slice trying, Slice method) no
     pack_octets(base, trying)
 
 
-cdef void _branch_base(Engine self, Saved *saved, Message *message, Fact *target) noexcept:
+cdef void _branch_base(Engine self, Fact *target) noexcept:
     cdef Buffer *base = &self._base
     pack_list(base, 6)
     pack_text(base, field_of(target, F_TARGET))
@@ -289,7 +315,6 @@ cdef void _branch_base(Engine self, Saved *saved, Message *message, Fact *target
     put_slice(base, field_of(target, F_LOOKUP))
     put_slice(base, field_of(target, F_SAVED))
     pack_number(base, FULL_BREADTH)
-    _client_base(self, base, saved, message.method_text, content(&self._work))
 
 
 cdef void _client_base(Engine self, Buffer *base, Saved *saved, Slice method, Slice raw) noexcept:

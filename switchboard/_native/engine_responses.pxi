@@ -3,8 +3,13 @@
 
 cdef bint _take_response(Engine self, Message *message) except -1:
     cdef Saved *saved = _find_client(self, message.branch, message.method)
+    cdef int held
     if saved == NULL or (message.seen[H_VIA] < 2 and message.next_via == NULL and saved.kind == PROXIED):
         return False
+    if saved.relayed != NULL:
+        held = _hold(self, saved, message)
+        if held:
+            return held > 0
     if saved.kind == SENT:
         _take_of_cancel(self, saved, message)
         return True
@@ -125,6 +130,7 @@ cdef bint _take_failure(Engine self, Saved *saved, Message *message) except -1:
         _end_event(self)
     _note_bye(self, saved, message.status)
     _relay(self, saved, message)
+    _close_leg(self, saved)
     return True
 
 
@@ -244,11 +250,11 @@ cdef bint _moves_callee(Engine self, Saved *saved, Message *message, Slice conta
     return True
 
 
-cdef void _put_moved(Engine self, Message *message) noexcept:
-    """Put the new seal in the place of the old one, wherever that stands in the head of `_response`."""
+cdef void _put_moved(Engine self, Py_ssize_t tail) noexcept:
+    """Put the new seal in the place of the old one, wherever that stands in `_response` ahead of its `tail`."""
     cdef uint8_t *at = self._response.data
     cdef Py_ssize_t size = self._moved.size
-    cdef uint8_t *end = at + self._response.size - (message.body_end - message.headers_end) - size
+    cdef uint8_t *end = at + self._response.size - tail - size
     while at <= end:
         at = <uint8_t *>memchr(at, self._moved.at[0], end - at + 1)
         if at == NULL:
@@ -263,13 +269,15 @@ cdef void _put_moved(Engine self, Message *message) noexcept:
 cdef void _relay(Engine self, Saved *saved, Message *message) noexcept:
     """Pass a response back, less our Via (§16.7 steps 3 and 9)."""
     cdef int status = message.status
+    cdef Py_ssize_t tail
     self._response.size = 0
     if self._has_trunks and _differs(saved, message):
         put_unmasked(&self._response, message, saved)
+        tail = message.body_end - message.headers_end
     else:
-        put_without_via(&self._response, message)
+        tail = _put_passed(self, saved, message)
     if self._moved.size and not self._response.failed:
-        _put_moved(self, message)
+        _put_moved(self, tail)
     if saved.method != INVITE:
         _complete_other(self, saved, status)
     elif saved.server_state == _state[PROCEEDING]:

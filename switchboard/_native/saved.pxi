@@ -6,6 +6,7 @@
 cdef enum:
     # letters of timers, by their place in `Saved.armed`
     A_, B_, C_, D_, G_, H_, I_, J_, K_, L_, M_, T_, X_
+    R_  # for the answer of a media engine; it is not saved
     LETTERS
 
 cdef const char *_LETTERS = b"ABCDGHIJKLMTX"
@@ -26,13 +27,14 @@ cdef enum:
     P_CALL_ID
     P_FROM_TAG
     P_TO_TAG
-    P_OWN_BRANCH
     P_HOP  # flow
     P_TARGET
     P_FROM  # the request's own, where calls may bear a mask
     P_TO
     P_TRUNK
+    P_OWN_BRANCH  # the last, as it may be known later (`name_branch`)
     PARTS
+    LONGEST_BRANCH = 64
 
 cdef struct Spans:
     # The places of the fields in a sent request that its ACK and its CANCEL repeat.
@@ -65,6 +67,7 @@ cdef struct Saved:
     Buffer tag  # of the 2xx
     Buffer contact  # of the 2xx
     Spans spans  # in `sent`
+    Relayed *relayed  # NULL if its media is not relayed
     uint8_t *texts
     uint16_t sizes[PARTS]
 
@@ -87,7 +90,7 @@ cdef Saved *make_saved(int kind, int method, Slice *parts) noexcept nogil:
     cdef int each
     for each in range(PARTS):
         size += parts[each].size
-    saved = <Saved *>calloc(1, sizeof(Saved) + size)
+    saved = <Saved *>calloc(1, sizeof(Saved) + size + LONGEST_BRANCH)
     if saved == NULL:
         return NULL
     saved.texts = at = <uint8_t *>saved + sizeof(Saved)
@@ -102,12 +105,22 @@ cdef Saved *make_saved(int kind, int method, Slice *parts) noexcept nogil:
     return saved
 
 
+cdef bint name_branch(Saved *saved, Slice branch) noexcept nogil:
+    """Note the own branch of a saved transaction that has none yet; False if it is too long."""
+    if branch.size > LONGEST_BRANCH or saved.sizes[P_OWN_BRANCH]:
+        return False
+    memcpy(<uint8_t *>part(saved, P_OWN_BRANCH).at, branch.at, branch.size)
+    saved.sizes[P_OWN_BRANCH] = <uint16_t>branch.size
+    return True
+
+
 cdef void free_saved(Saved *saved) noexcept nogil:
     free(saved.last.data)
     free(saved.sent.data)
     free(saved.ack.data)
     free(saved.tag.data)
     free(saved.contact.data)
+    free_relayed(saved.relayed)
     free(saved)
 
 
@@ -151,7 +164,7 @@ cdef double last_ending(const Saved *saved) noexcept nogil:
     for letter in range(LETTERS):
         if saved.armed[letter] == 0:
             continue
-        if letter in (A_, B_, C_, G_, H_, T_, X_):
+        if letter in (A_, B_, C_, G_, H_, T_, X_, R_):
             return 0
         last = max(last, saved.armed[letter])
     return last
@@ -173,8 +186,11 @@ cdef int *_OF_BRANCH = [C_, X_]
 cdef int *_OF_CLIENT = [A_, B_, D_, K_, M_]
 
 
-cdef void pack_state(Buffer *buffer, const Saved *saved, double now) noexcept nogil:
-    """Write the state of a saved transaction as `saved_transaction.state_of` gives it."""
+cdef void pack_state(Buffer *buffer, const Saved *saved, double now, Slice host, int port) noexcept nogil:
+    """Write the state of a saved transaction as `saved_transaction.state_of` gives it.
+
+    `host`, `port`: of the engine that relays its media.
+    """
     pack_list(buffer, 3)
     pack_real(buffer, now)
     if saved.kind == SENT:
@@ -192,7 +208,7 @@ cdef void pack_state(Buffer *buffer, const Saved *saved, double now) noexcept no
     if saved.kind == ANSWERED:
         pack_nil(buffer)
     else:
-        _pack_context(buffer, saved)
+        _pack_context(buffer, saved, host, port)
 
 
 cdef void _pack_client(Buffer *buffer, const Saved *saved) noexcept nogil:
@@ -202,13 +218,23 @@ cdef void _pack_client(Buffer *buffer, const Saved *saved) noexcept nogil:
     _pack_armed(buffer, saved, _OF_CLIENT, 5)
 
 
-cdef void _pack_context(Buffer *buffer, const Saved *saved) noexcept nogil:
-    pack_list(buffer, 4)
+cdef inline bint _is_relayed(const Saved *saved) noexcept nogil:
+    """Whether there is anything to save of its relayed media."""
+    cdef const Relayed *relayed = saved.relayed
+    return relayed != NULL and (
+        relayed.is_leg or relayed.held.size > 0 or relayed.question == END_ASKED or relayed.has_figures
+    )
+
+
+cdef void _pack_context(Buffer *buffer, const Saved *saved, Slice host, int port) noexcept nogil:
+    pack_list(buffer, 5 if _is_relayed(saved) else 4)
     pack_truth(buffer, saved.cancelled)
     pack_truth(buffer, saved.rang)
     pack_list(buffer, 1 if saved.tag.size else 0)
     if saved.tag.size:
         pack_text(buffer, content(&saved.tag))
+    if _is_relayed(saved):
+        pack_relayed(buffer, saved.relayed, host, port)
     pack_list(buffer, 1)
     pack_list(buffer, 8)
     pack_truth(buffer, False)
@@ -218,4 +244,7 @@ cdef void _pack_context(Buffer *buffer, const Saved *saved) noexcept nogil:
     pack_number(buffer, saved.final_status)
     pack_nil(buffer)
     _pack_armed(buffer, saved, _OF_BRANCH, 2)
-    _pack_client(buffer, saved)
+    if saved.sizes[P_OWN_BRANCH]:
+        _pack_client(buffer, saved)
+    else:
+        pack_nil(buffer)  # nothing has left yet

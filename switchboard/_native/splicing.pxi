@@ -19,6 +19,7 @@ cdef struct Change:
     bint is_outside, is_masked
     Slice added, mark, from_, to_, groups, tried
     uint32_t number
+    bint is_open  # the copy has no body and no Content-Length yet, nor the blank line
 
 
 cdef void put_via(Buffer *to, const Message *message, const Change *change) noexcept nogil:
@@ -91,7 +92,8 @@ cdef void _put_fields(Buffer *to, const Message *message, const Change *change, 
             put(to, at, raw + field.start - at)
             put_decimal(to, change.max_forwards)
             at = raw + field.end
-        elif field.number == H_ROUTE or (field.number == H_PROXY_AUTHORIZATION and not change.keeps_credentials):
+        elif field.number == H_ROUTE or (field.number == H_PROXY_AUTHORIZATION and not change.keeps_credentials) \
+                or (field.number == H_CONTENT_LENGTH and change.is_open):
             put(to, at, raw + field.line - at)
             at = line_end(message, place)
         elif change.is_masked and _is_masked(field, change):
@@ -102,7 +104,7 @@ cdef void _put_fields(Buffer *to, const Message *message, const Change *change, 
             put(to, at, raw + field.start - at)
             at = raw + field.start
             _note_span(spans, field, to.size)
-    put(to, at, raw + message.body_end - at)
+    put(to, at, raw + (message.headers_end if change.is_open else message.body_end) - at)
 
 
 cdef inline bint _is_masked(const Field *field, const Change *change) noexcept nogil:
@@ -203,6 +205,30 @@ cdef void put_response(Buffer *to, const Message *message, const Change *change,
     put(to, b"\r\nCSeq: ", 8)
     put_slice(to, value_of(message, H_CSEQ))
     put(to, b"\r\nContent-Length: 0\r\n\r\n", 23)
+
+
+cdef void put_body(Buffer *to, Slice body) noexcept nogil:
+    """End a head that has no Content-Length, and write the body (sip/splice.py, with_body)."""
+    put(to, b"Content-Length: ", 16)
+    put_decimal(to, body.size)
+    put(to, b"\r\n\r\n", 4)
+    put_slice(to, body)
+
+
+cdef void put_head_without_via(Buffer *to, const Message *message) noexcept nogil:
+    """Write the head of a response without its top Via and the Content-Length behind it, and without a blank line."""
+    cdef int place = message.first[H_VIA], other
+    cdef const uint8_t *at = message.next_via
+    if at != NULL:
+        put(to, message.raw, message.fields[place].start)
+    else:
+        at = line_end(message, place)
+        put(to, message.raw, message.fields[place].line)
+    for other in range(message.count):
+        if message.fields[other].number == H_CONTENT_LENGTH:
+            put(to, at, message.raw + message.fields[other].line - at)
+            at = line_end(message, other)
+    put(to, at, message.raw + message.headers_end - at)
 
 
 cdef void put_without_via(Buffer *to, const Message *message) noexcept nogil:

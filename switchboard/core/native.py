@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 from switchboard.core.environment import Environment
 from switchboard.core.facts import Facts
 from switchboard.core.relay_rules import ALWAYS
+from switchboard.core.relays import LINGERS_S
 from switchboard.core.server_transaction import ServerState
 from switchboard.sip.flow import packed_address
 
@@ -54,6 +55,10 @@ def make_engine(env: Environment, reference: "Reference", facts: Facts) -> "Engi
         keeps_messages=env.policy.keeps_messages,
         relays=0 if env.relays is None else 2 if env.relays.mode == ALWAYS else 1,
     )
+    if env.relays is not None:
+        engines = [(each.host, each.port, str(each), each.sum) for each in env.relays.engines]
+        advertised = env.relays.advertised
+        engine.know_media(engines, advertised, packed_address(advertised), LINGERS_S)
     engine.saved = env.numbers.saved
     env.numbers = env.branches.numbers = engine
     env.layer.elsewhere = engine

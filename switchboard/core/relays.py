@@ -24,6 +24,8 @@ ENDED: Final = 481
 """What a side hears whose dialog ends, since its media cannot go on (RFC 3261 §12.2.1.2)."""
 FIGURES: Final = "X-Relayed"
 """The header field of the response to a BYE that says how many packets came from each side of it, for the history."""
+RELAYED_COUNTERS: Final = ("media_relayed", "media_silent", "media_one_way", "media_both_ways")
+"""Of calls that are relayed; and of those that have ended, by the sides from which voice came."""
 LINGERS_S: Final = 2
 """How long an engine passes on what is under way when a call has ended."""
 
@@ -149,7 +151,7 @@ class Relays:
             then(told, effects)
         if told.figures is not None:
             came = sum(told.figures.of(tag) > 0 for tag in tags)
-            self.counters[("media_silent", "media_one_way", "media_both_ways")[came]] += 1
+            self.counters[RELAYED_COUNTERS[1 + came]] += 1
         else:
             self.counters["media_forgotten"] += 1
 

@@ -13,7 +13,7 @@ that a successor needs. The caller commits the store before it sends anything.
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from switchboard.codec import pack
+from switchboard.codec import pack, unpack
 from switchboard.core.client_transaction import ClientState
 from switchboard.core.commands import (
     CallEvent,
@@ -32,12 +32,13 @@ from switchboard.core.native import make_engine
 from switchboard.core.overload import read_stamp
 from switchboard.core.own_requests import Answer, Wanted
 from switchboard.core.proxy import Proxy
+from switchboard.core.relays import RELAYED_COUNTERS, Relays
 from switchboard.core.request import IncomingRequest
 from switchboard.core.response_context import ResponseContext
-from switchboard.core.saved_transaction import SavedTransaction, expect_ack
+from switchboard.core.saved_transaction import SavedTransaction, ask_again, expect_ack
 from switchboard.core.server_transaction import ServerTransaction
 from switchboard.core.transaction_log import Store, TransactionLog
-from switchboard.media.commands import Ask, Told
+from switchboard.media.commands import Ask, Told, command_in
 from switchboard.sip.dispatch import BRANCH_PREFIX, parse_quoted
 from switchboard.sip.errors import ParseError
 from switchboard.sip.fields import text_of
@@ -165,10 +166,19 @@ class RouterCore:
 
     def relayed(self, token: int, told: Told, now: float, at: float) -> None:
         """A media engine has answered what is known by this token; or none has."""
-        if self._env.relays is not None:
-            self._begin(now, at)
-            self._env.relays.told(token, told, self._effects)
-            self._hand_out()
+        relays = self._env.relays
+        if relays is None:
+            return
+        self._begin(now, at)
+        if self.engine is not None and self.engine.awaits(token):
+            place = _place_of(told, relays)
+            if place is not None and self.engine.told(token, place, told.sdp, told.figures):
+                return
+            self.engine.surrender_asked(token)  # it has been asked again, and this is the answer
+            token = next((each.token for each in reversed(self._asks) if each.token is not None), token)
+            self._asks = [each for each in self._asks if each.token != token]
+        relays.told(token, told, self._effects)
+        self._hand_out()
 
     def repeat(self, instance: int, streams: int, now: float, at: float) -> int:
         """Another process does the work of that edge-stream, of so many: send again what the former may have lost.
@@ -256,7 +266,7 @@ class RouterCore:
         lookups, self._lookups = self._lookups, []
         delegated, self._delegated = self._delegated, []
         dialled, self._dialled = self._dialled, []
-        asks, self._asks = self._asks, []
+        asks, self._asks = [*self._asks_of_engine(), *self._asks], []
         led, self._led = self._led, []
         if self.engine is None:
             requests, responses, events = self._out
@@ -267,6 +277,16 @@ class RouterCore:
         engine.asked = False
         runs = engine.take_requests(), engine.take_responses()
         return Effects(*runs, engine.take_events(), lookups, delegated, asks, dialled, led)
+
+    def _asks_of_engine(self) -> Iterable[Ask]:
+        """The questions of the engine, unless they leave by a line of its own (`workers/fast_path.py`)."""
+        engine, relays = self.engine, self._env.relays
+        if engine is None or relays is None or engine.has_line:
+            return
+        for token, place, octets in unpack(engine.take_questions()):
+            command = command_in(octets)
+            engines = relays.in_order(str(command["call-id"]), relays.engines[place].sum)
+            yield Ask(token or None, command, engines, moves_on=True)
 
     @property
     def next_deadline(self) -> float | None:
@@ -309,6 +329,9 @@ class RouterCore:
                 "handed_over": engine.handed_over,
                 "facts_learned": engine.learned,
             }
+            for name, count in zip(RELAYED_COUNTERS, engine.media_counters(), strict=True):
+                if count:
+                    counters[name] = counters.get(name, 0) + count
         return counters
 
     # what the engine asks of its reference
@@ -348,6 +371,10 @@ class RouterCore:
         saved = self._saved.adopt(number, self._env, self._effects.now)
         if contact is not None:
             expect_ack(saved, text_of(contact), self._env)
+        if self._env.relays is not None:
+            ask_again(saved, self._effects)
+            if self._effects.asks or self._effects.requests:
+                self._hand_out()
 
     def _begin(self, now: float, at: float) -> None:
         """What comes now, from outside of the engine, comes at this instant."""
@@ -434,6 +461,13 @@ class RouterCore:
 
 def _is_datagram(item: Any) -> bool:
     return isinstance(item, list) and len(item) == 3 and all(isinstance(each, bytes) for each in item)
+
+
+def _place_of(told: Told, relays: Relays) -> int | None:
+    """Which of the media engines has answered; None for a complaint, with which the engine does not go on."""
+    if told.engine is None or told.error or told.knew_nothing or told.lost:
+        return None
+    return relays.engines.index(told.engine) if told.engine in relays.engines else None
 
 
 def _run(items: list[bytes]) -> Run:

@@ -146,6 +146,12 @@ def _clients_of(transaction: Transaction) -> list[ClientTransaction]:
     return context.clients() if context else []
 
 
+def ask_again(transaction: Transaction, effects: ProxyEffects) -> None:
+    """Ask a media engine again about what waits for its answer."""
+    if context := _context_of(transaction):
+        context.resume(effects)
+
+
 def expect_ack(transaction: Transaction, contact: str, env: Environment) -> None:
     """The ACK for the 2xx with this Contact, which an INVITE passed on, is still to come."""
     context = _context_of(transaction)

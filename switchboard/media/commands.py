@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from switchboard.media.bencode import Plain, Value
+from switchboard.media.bencode import Plain, Value, decode
 from switchboard.media.engine import Engine
 
 GONE: Final = "Ran out of ports"
@@ -51,6 +51,19 @@ class Figures:
     def of(self, tag: str) -> int:
         """What came from the side with this tag."""
         return self.packets.get(tag, 0)
+
+
+def command_in(octets: bytes) -> dict[str, Value]:
+    """Return the command that the router's engine has written, as the core writes one itself."""
+    read = decode(octets)
+    assert isinstance(read, dict)
+    return {_text(key): value if key == b"sdp" else _plain(value) for key, value in read.items()}  # type: ignore[misc]
+
+
+def _plain(value: Plain) -> Value:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    return [_plain(each) for each in value] if isinstance(value, list) else value  # type: ignore[return-value]
 
 
 def read_reply(reply: Plain, engine: Engine) -> Told:

@@ -29,20 +29,34 @@ def make_media_link(settings: Settings) -> "MediaLink | None":
 
 
 def _engines(settings: Settings) -> list[Engine]:
-    return [] if settings.relay_media == NEVER else [Engine.parse(each) for each in settings.media]
+    if settings.relay_media == NEVER:
+        return []
+    return list(dict.fromkeys(Engine.parse(each) for each in settings.media))
 
 
 class MediaLink:
     """Asks the engines over UDP. A socket is connected to each: it hears nobody else, and that nobody listens there."""
 
     def __init__(self, engines: Iterable[Engine]) -> None:
-        self._sockets = {engine: _connected(engine) for engine in dict.fromkeys(engines)}
+        self._sockets = {engine: _connected(engine) for engine in engines}
         self._client = NgClient(list(self._sockets), secrets.token_hex(8) + "_")
+        self._line: list[socket.socket] = []
 
     @property
     def fds(self) -> list[int]:
         """Readable when an engine has answered: then `take`."""
-        return [each.fileno() for each in self._sockets.values()]
+        return [each.fileno() for each in (*self._sockets.values(), *self._line)]
+
+    def open_line(self) -> tuple[list[int], bytes]:
+        """Open a socket to each engine for another one who asks, and return them with the prefix of his cookies."""
+        self._line = [_connected(engine) for engine in self._sockets]
+        return [each.fileno() for each in self._line], secrets.token_hex(8).encode() + b"_"
+
+    @property
+    def gone(self) -> int:
+        """Which engines do not answer: a bit for each, in their order."""
+        gone = self._client.gone
+        return sum(1 << place for place, engine in enumerate(self._sockets) if engine in gone) if gone else 0
 
     def ask(self, asks: Iterable[Ask], now: float) -> None:
         """Ask the engines."""
@@ -73,7 +87,7 @@ class MediaLink:
 
     def close(self) -> None:
         """Let go of the sockets."""
-        for each in self._sockets.values():
+        for each in (*self._sockets.values(), *self._line):
             each.close()
 
     def _read(self, engine: Engine, each: socket.socket, now: float) -> None:

@@ -28,6 +28,7 @@ from switchboard.core.overload import read_stamp
 from switchboard.core.qualifying import told_reach, told_silent
 from switchboard.core.transaction_log import Store
 from switchboard.edge.in_service import BEAT_EVERY_S
+from switchboard.media.commands import Ask
 from switchboard.presence.reception import WANTED_S
 from switchboard.settings.hosts import Component
 from switchboard.settings.local import SourceAddresses, own_domains
@@ -139,7 +140,9 @@ class RouterService(Actor):
         self._media = make_media_link(settings)
         self._core = make_core(settings, self._parts(), self._store)
         self._following.replica.tell = self._following.rules.tell = self._core.bindings_changed
-        self.fast_path = make_fast_path(self._core, self._log, self._sender, self._marks, self._clock.offset)
+        self.fast_path = make_fast_path(
+            self._core, self._log, self._sender, self._marks, self._clock.offset, self._media
+        )
         self._next_look = time.monotonic()
         self._away = self._sender.away
         self._has_left = False
@@ -335,8 +338,8 @@ class RouterService(Actor):
         self._keep(effects.events)
         for question in effects.lookups:
             self._resolver.ask(question)
-        if self._media and effects.asks:
-            self._media.ask(effects.asks, now)
+        if self._media:
+            self._ask_engines(effects.asks, now)
         self._following.tell_turns()
         if self._dialled is not None:
             self._dialled.put_all(map(_as_item, effects.dialled))
@@ -357,6 +360,14 @@ class RouterService(Actor):
             self._tell_journal(now)
         if self.fast_path is not None:
             self.fast_path.tell_at = self._next_telling
+
+    def _ask_engines(self, asks: Sequence[Ask], now: float) -> None:
+        assert self._media is not None
+        if asks:
+            self._media.ask(asks, now)
+        if self.fast_path is not None and self._core.engine is not None:
+            self._core.engine.media_gone = self._media.gone
+            self.fast_path.ask()
 
     def _keep(self, events: Sequence[bytes]) -> None:
         """What a successor needs is in the log."""
@@ -397,7 +408,7 @@ class RouterService(Actor):
             **self._core.stats(),
             **self._resolver.stats(),
             **self._sender.stats(),
-            **(self._media.stats() if self._media else {}),
+            **self._media_stats(),
             "bad_items": self._bad_items + self._core.bad_items,
             **self._qualifying(),
             "auth_failed": self._failures.count,
@@ -414,6 +425,15 @@ class RouterService(Actor):
             "log_entries": len(self._log),
             "log_unwritten_bytes": self._log.keyed.unwritten,
         }
+
+    def _media_stats(self) -> dict[str, float]:
+        if self._media is None:
+            return {}
+        counters, engine = self._media.stats(), self._core.engine
+        if engine is not None:
+            counters["media_asked"] += engine.media_asked if engine.has_line else 0
+            counters["media_waiting"] += engine.media_waiting
+        return counters
 
     def _qualifying(self) -> dict[str, float]:
         qualifier = self._core.proxy.qualifier
