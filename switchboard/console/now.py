@@ -166,7 +166,7 @@ def figures(looks: Iterable[Look]) -> list[Figure]:
     return [
         figure(
             "Calls now",
-            [len(each.calls) for each in moments],
+            [each.past_calls or len(each.moment.calls) for each in kept],
             note=f"{up} up, {len(latest.calls) - up} not yet",
         ),
         figure("Registered phones", [each.bindings for each in moments], note=_users(latest.users)),

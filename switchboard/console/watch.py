@@ -151,10 +151,17 @@ class Look:
     answer_s: float | None = None
     """How long an OPTIONS took through the edge; None: no answer, or nobody watched."""
     recent: Recent = field(default_factory=Recent)
+    past_calls: int = 0
+    """How many there were, of a look that is past."""
+
+    def past(self) -> "Look":
+        """What charts need of it later: numbers. Thousands of calls, once for each look, would fill the memory."""
+        seen = replace(self.moment, workers=(), calls=())
+        return Look(self.at, seen, None, None, self.answer_s, past_calls=len(self.moment.calls))
 
 
 class Watch:
-    """Owns the looks of the last minutes. `run` is the task that takes them."""
+    """Owns the looks of the last minutes: the latest one, and numbers of the others. `run` is the task that looks."""
 
     def __init__(self, settings: Settings, context: BusContext, recent: RecentReader) -> None:
         self.looks: deque[Look] = deque(maxlen=round(SPAN_S / PERIOD_S))
@@ -203,6 +210,8 @@ class Watch:
             self._followers -= 1
 
     def _keep(self, look: Look) -> None:
+        if self.looks:
+            self.looks[-1] = self.looks[-1].past()
         self.looks.append(look)
         self._number += 1
         while self.looks[0].at < look.at - SPAN_S:

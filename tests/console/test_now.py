@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,10 +10,13 @@ from cli.conftest import answering as answering
 from console.conftest import HERE, Open, token_of
 from survey.surveys import reading, survey
 
+from switchboard.bus.context import BusContext
 from switchboard.console.now import draw, figures
-from switchboard.console.watch import Look
+from switchboard.console.recent import Recent, RecentReader
+from switchboard.console.watch import Look, Watch
 from switchboard.registrar.binding import Binding
 from switchboard.registrar.sqlite import SqliteStore
+from switchboard.settings.model import Settings
 from switchboard.survey.reading import moment
 
 
@@ -126,6 +130,23 @@ def test_figures() -> None:
     assert found["Calls a second"].value == 4.0
     assert found["Calls a second"].chart.top == 4.0
     assert found["Refusals a second"].value == 1.5
+
+
+def test_of_looks_that_are_past_numbers_are_kept(tmp_path: Path) -> None:
+    """A hundred looks at thousands of calls each took gigabytes."""
+    settings = Settings(data_dir=tmp_path)
+    with BusContext() as context:
+        watch = Watch(settings, context, RecentReader(settings, context))
+        for at, calls in ((0.0, 3), (2.0, 2), (4.0, 1)):
+            seen = moment(survey(at), survey(at + 2), calls * [CALL])
+            watch._keep(Look(at, seen, calls * [CALL], [], 0.004))
+    *past, latest = watch.looks
+    assert [(each.calls, each.phones, each.moment.calls, each.recent) for each in past] == 2 * [
+        (None, None, (), Recent())
+    ]
+    assert latest.calls == [CALL]
+    shown = figures(watch.looks)[0]
+    assert (shown.value, shown.chart.top) == (1, 3)
 
 
 def test_the_added_delay() -> None:
