@@ -51,6 +51,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
                 "domain": REALM,
                 "caller": "+421255500100",
                 "numbers": {f"+{NUMBER}": lukas},
+                "keep_alive_s": 5,
             }
             password = directory / "password"
             password.write_text(f"{PASSWORD}\n")
@@ -164,6 +165,18 @@ def test_a_provider_that_forgot_us_and_one_that_is_busy(office: Office) -> None:
     office.wait_registered()
     call = call_in(office)
     hang_up(call.caller, call.callee)
+
+
+def test_keep_alives_find_out_that_a_provider_has_gone_and_come_back(office: Office) -> None:
+    """It is killed and forgets us; the registration would last for minutes."""
+    office.wait_registered()
+    office.provider.crash()
+    wait_until(lambda: office.trunk()["refusal"], "the word of it")
+    assert office.trunk()["registered_s"] > 0
+    office.provider.start()
+    wait_until(lambda: not office.trunk()["refusal"], "a registration", 2 * PATIENCE_S)
+    call = call_in(office)
+    hang_up(call.callee, call.caller)
 
 
 def test_a_password_that_is_wrong_is_told_in_words(office: Office) -> None:
