@@ -1,7 +1,6 @@
 """The edge's streams: reads and writes the connections of phones (RFC 3261 §18; TCP, TLS, WebSocket)."""
 
 import math
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -15,7 +14,7 @@ from switchboard.bus import frames
 from switchboard.bus.actor import Actor, FastPath
 from switchboard.bus.context import BusContext
 from switchboard.bus.endpoints import SocketKind
-from switchboard.bus.frames import SENT, flow_of, pack_sent
+from switchboard.bus.frames import pack_sent
 from switchboard.bus.outbox import Outbox, PackedOutbox
 from switchboard.bus.peer import Peer
 from switchboard.bus.rounds import BatchInterval
@@ -28,14 +27,12 @@ from switchboard.edge.receivers import Receiver
 from switchboard.settings.local import own_domains
 from switchboard.settings.model import Settings
 from switchboard.settings.site import advertised, endpoints_of, leaving_routers
-from switchboard.settings.trunks import register_over_streams
-from switchboard.sip.dispatch import REGISTRAR, Dispatcher, parse_quoted
+from switchboard.sip.dispatch import REGISTRAR, Dispatcher
 from switchboard.sip.errors import ParseError
-from switchboard.sip.flow import NAMES, Flow, FlowError, is_dialled, is_secure
+from switchboard.sip.flow import NAMES, Flow, FlowError
 from switchboard.sip.message import Message
 from switchboard.sip.respond import warning_of
 from switchboard.sip.scan import scan
-from switchboard.sip.via import Via
 from switchboard.supervisor.open_files import most_connections
 from switchboard.transports.channel import ChannelError
 from switchboard.transports.channels import Channels
@@ -49,6 +46,8 @@ from switchboard.workers.edge_rx import ENOUGH, REGISTERS_INTERVALS, filter_poli
 from switchboard.workers.held_calls import find_registrars, find_routers
 from switchboard.workers.log_lines import EndedLog
 from switchboard.workers.run import run_actor
+from switchboard.workers.stream_reports import Reports
+from switchboard.workers.stream_sending import StreamSending
 
 try:
     from switchboard._native.wire import StreamPath
@@ -57,16 +56,7 @@ except ImportError:
 
 LOOK_AROUND_S = 10.0
 """Between two looks at the machine's addresses, which tell our own REGISTERs."""
-SIP_PORT, SIPS_PORT = 5060, 5061
-_SUCCESS: Final = b"SIP/2.0 2"
-CLOSED_KEPT: Final = 10_000
-EARLY_KEPT: Final = 10_000
-"""Messages that come before the connections do."""
 CONNECTIONS_SHOWN: Final = 10_000
-USER_SHOWN: Final = 128
-"""Octets of a user's name, which the keeper keeps, too."""
-_CSEQ = re.compile(rb"\nCSeq[ \t]*:[ \t]*[0-9]+[ \t]+([A-Z]+)", re.IGNORECASE)
-_TO_USER = re.compile(rb"\n(?:To|t)[ \t]*:[^\n]*?sips?:([^@>;\r\n]+)@", re.IGNORECASE)
 
 
 class EdgeStream(Actor):
@@ -105,14 +95,6 @@ class EdgeStream(Actor):
             Receiver(each, overload(REGISTRAR - number), instance) for number, each in enumerate(registrars)
         ]
         self._receivers += reversed(self._registers)
-        self._closed = [
-            Outbox(context, inbox("registrar", each), "connection.closed", CLOSED_KEPT)
-            for each in range(settings.registrars)
-        ]
-        subjects = ("connection.closed", "stream.restarted") if register_over_streams(settings.trunks) else ()
-        self._trunks = [Outbox(context, inbox("trunks", 0), subject, CLOSED_KEPT) for subject in subjects]
-        self._lost = [Outbox(context, inbox("router", each), "sip.undeliverable") for each in range(known)]
-        self.outboxes: list[Outbox] = [*routers, *registrars, *self._closed, *self._trunks, *self._lost]
         self._dispatcher = Dispatcher(
             range(settings.routers), own_domains(settings).owns, leaving, settings.registrars
         )
@@ -120,6 +102,8 @@ class EdgeStream(Actor):
         self._routers = find_routers(
             settings, context, self._dispatcher, peers, self._hand_on_rest, f"routers-stream-{instance}"
         )
+        self._reports = Reports(settings, context, known, self._routers.heir)
+        self.outboxes: list[Outbox] = [*routers, *registrars, *self._reports.outboxes]
         self._registrars = find_registrars(
             settings, self._dispatcher, [each.peer for each in registrars], self._let_others_register
         )
@@ -136,8 +120,7 @@ class EdgeStream(Actor):
         self._link = link or KeeperLink(settings.run_dir / NAME, instance % settings.edge_streams)
         self._batch_interval = BatchInterval(settings.tick_s, 2 * ENOUGH)  # what comes and what goes
         self._paused_for = self._paused_for_registers = 0  # messages that came before
-        self._bad_items = self._early_dropped = 0
-        self._early: list[Any] = []
+        self._bad_items = 0
         self._ended_log = EndedLog(time.monotonic())
         self._next_look = time.monotonic() + LOOK_AROUND_S
         self._is_told = False
@@ -147,12 +130,13 @@ class EdgeStream(Actor):
             self._link,
             self._channels,
             self._hand_on,
-            self._tell_failed,
-            self._tell_ended,
+            self._reports.failed,
+            lambda connection: self._reports.closed(connection.flow),
             self._refuse,
             StreamLimits(known_s=max(settings.max_call_s, float(settings.max_expires))),
             advertised(settings),
         )
+        self._sending = StreamSending(self._streams, self._reports, self._edge_filter.sources.phones)
         self.fast_path = self._make_fast_path()
         self._fence = fence_for(settings, context, owner, self._lead)
 
@@ -168,8 +152,8 @@ class EdgeStream(Actor):
             self.outboxes,
             self._tap,
             self._batch_interval,
-            self._send,
-            self._send_on,
+            self._sending.send,
+            self._sending.send_on,
             self._link,
             REGISTERS_INTERVALS * self._settings.tick_s,
             self._is_bypassed,
@@ -211,9 +195,9 @@ class EdgeStream(Actor):
             case "sip.send", list(items):
                 self._show(items)
                 if self._link.is_complete:
-                    self._send_all(items, now)
+                    self._sending.send_all(items, now)
                 else:
-                    self._keep_early(items)
+                    self._sending.keep_early(items)
             case "router.beat", [int(router), bool(is_drained), bool(is_ready)]:
                 self._bad_items += not self._routers.hear(router, is_drained, is_ready)
             case "registrar.beat", [int(registrar), bool(can_write)]:
@@ -261,7 +245,7 @@ class EdgeStream(Actor):
         """Send such items."""
         unpacked = [codec.unpack(each) for each in items]
         self._show(unpacked)
-        self._send_all(unpacked, time.monotonic())
+        self._sending.send_all(unpacked, time.monotonic())
 
     def notes(self) -> list[str]:
         """What is to be known of the certificate, of routers and registrars."""
@@ -324,8 +308,8 @@ class EdgeStream(Actor):
             **{f"{each.name}.lag_ms": round(each.lag_s * 1e3, 1) for each in self._receivers},
             "handed_on_again": sum(each.resent for each in self._receivers),
             "forgotten": sum(each.forgotten for each in self._receivers),
-            "bad_items": self._bad_items,
-            "early_dropped": self._early_dropped,
+            "bad_items": self._bad_items + self._sending.bad_items,
+            "early_dropped": self._sending.early_dropped,
             "unlogged": self._ended_log.unlogged,
             **self._routers.stats(),
             **self._registrars.stats(),
@@ -347,13 +331,8 @@ class EdgeStream(Actor):
         if self._link.is_complete and not self._is_told:
             self._is_told = True
             self._streams.forget_rest()
-            if self._streams.generation:
-                for outbox in (*self._lost, *self._closed):
-                    outbox.peer.send("stream.restarted", [self._instance])
-            for outbox in self._trunks[1:]:
-                outbox.put(self._instance)
-            early, self._early = self._early, []
-            self._send_all(early, now)
+            self._reports.begun(self._instance, bool(self._streams.generation))
+            self._sending.send_early(now)
         self._drain(now)
 
     def _drain(self, now: float) -> None:
@@ -409,100 +388,6 @@ class EdgeStream(Actor):
                 self._streams.acknowledge(now)
                 return
         self._bad_items += 1
-
-    def _keep_early(self, items: list[Any]) -> None:
-        """Not all connections of the predecessor are here yet: nobody can say that one is gone."""
-        room = max(0, EARLY_KEPT - len(self._early))
-        self._early += items[:room]
-        self._early_dropped += len(items[room:])
-
-    def _send_all(self, items: list[Any], now: float) -> None:
-        for item in items:
-            self._send(item, now)
-
-    def _send(self, item: Any, now: float) -> None:
-        flow = flow_of(item, SENT)
-        if flow is None or flow.transport not in NAMES:
-            self._bad_items += 1
-            return
-        raw: bytes = item[1]
-        connection = self._streams.find(flow, raw)
-        if connection is not None:
-            self._send_on(connection, raw, now)
-        elif not flow.connection:
-            if not self._streams.send(raw, flow, now):
-                self._tell_unsent(raw, flow)
-        else:
-            self._send_elsewhere(raw, flow, now)
-
-    def _send_on(self, connection: Connection, raw: bytes, now: float) -> None:
-        self._look_who(connection, raw, now)
-        self._streams.write(connection, raw, now)
-
-    def _send_elsewhere(self, raw: bytes, flow: Flow, now: float) -> None:
-        """The connection is gone: the registrar hears of it again, which may have been told in another life, or before
-        it bound somebody to it.
-        """
-        if not raw.startswith(b"SIP/"):
-            self._streams.failed += 1
-            self._tell_closed(flow)
-            self._tell_failed(flow, raw)
-            return
-        if raw.startswith(_SUCCESS):
-            self._tell_closed(flow)
-        self._send_to_via(raw, flow, now)
-
-    def _look_who(self, connection: Connection, raw: bytes, now: float) -> None:
-        """Whoever has registered or called, or is called, is no stranger."""
-        if raw.startswith(_SUCCESS):
-            found = _CSEQ.search(raw)
-            if found is None:
-                return
-            if found[1] == b"REGISTER":
-                self._edge_filter.sources.phones.add(*connection.flow.hop, now)
-                user = _TO_USER.search(raw)
-                self._streams.know(
-                    connection, user[1][:USER_SHOWN].decode("utf-8", "replace") if user else ""
-                )
-            elif found[1] == b"INVITE":
-                self._streams.know(connection)
-        elif not raw.startswith(b"SIP/"):
-            self._streams.know(connection)
-
-    def _send_to_via(self, raw: bytes, flow: Flow, now: float) -> None:
-        """The connection of the request is gone: its response makes another one (§18.2.2)."""
-        hop = self._hop_of(raw, flow)
-        if hop is None or not self._streams.send(raw, Flow(flow.transport, flow.local, *hop), now):
-            self._streams.failed += hop is None
-
-    def _hop_of(self, raw: bytes, flow: Flow) -> tuple[str, int] | None:
-        if not is_dialled(flow.transport):
-            return None
-        try:
-            via = Via.parse(Message(raw, scan(raw)).top_via)
-        except ParseError:
-            return None
-        return flow.host, via.port or (SIPS_PORT if is_secure(flow.transport) else SIP_PORT)
-
-    def _tell_unsent(self, raw: bytes, flow: Flow) -> None:
-        if not raw.startswith(b"SIP/"):
-            self._tell_failed(flow, raw)
-
-    def _tell_failed(self, flow: Flow, head: bytes) -> None:
-        """A request has not left: the router that sent it is told."""
-        quoted = parse_quoted(head)
-        if quoted is not None:
-            router = self._routers.heir(quoted.router)
-            number = quoted.router % len(self._lost) if router is None else router
-            self._lost[number].put([flow.pack(), head[:1024]])
-
-    def _tell_ended(self, connection: Connection) -> None:
-        self._tell_closed(connection.flow)
-
-    def _tell_closed(self, flow: Flow) -> None:
-        """Each of several registrars, since the one that bound somebody may be away; and who registers with others."""
-        for outbox in (*self._closed, *self._trunks[:1]):
-            outbox.put([flow.pack()])
 
     def _refuse(self, connection: Connection, error: ChannelError) -> None:
         """Answer a request that broke the rules of its channel, if it can be answered."""
