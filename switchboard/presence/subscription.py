@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from hashlib import blake2s
 from math import inf
 from typing import Any, Final
+from urllib.parse import quote
 
 from switchboard.core.own_requests import HERE
 from switchboard.core.preprocess import DEFAULT_MAX_FORWARDS
@@ -121,11 +122,12 @@ class Subscription:
 
     @property
     def user_part(self) -> str:
-        """Of the URI that is watched."""
+        """Of the URI that is watched; where that has none, who is meant."""
         try:
-            return parse_uri(self.entity).user or ""
+            found = parse_uri(self.entity).user
         except ParseError:
-            return ""
+            found = None
+        return found or quote(self.user, safe="", errors="surrogateescape")
 
 
 def identifier(*parts: str) -> str:

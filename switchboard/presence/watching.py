@@ -195,7 +195,7 @@ class Watching:
             event_id=event_id,
             watcher=request.sender,
             user=request.user,
-            entity=parse_uri(message.to_uri).address_of_record,
+            entity=_entity(message.to_uri),
             call_id=message.call_id,
             remote_tag=message.from_tag,
             remote=remote,
@@ -423,6 +423,16 @@ class Watching:
         self._by_payer[payer] -= 1
         if not self._by_payer[payer]:
             del self._by_payer[payer]
+
+
+def _entity(text: str) -> str:
+    """Whom a document is about, as the watcher knows it: an address-of-record, or a tel: URI. ParseError."""
+    try:
+        return parse_uri(text).address_of_record
+    except ParseError as error:
+        if error.status != 416 or len(text) > LONGEST:
+            raise
+        return text
 
 
 def _payer(request: Request) -> str:

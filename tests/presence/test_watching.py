@@ -4,10 +4,11 @@ import pytest
 from presence.asking import CONTACT, LENKA_AOR, Desk, ask, states
 
 from switchboard.presence.core import AFTER_A_RESTORE, RESTORED
+from switchboard.presence.reception import Request
 from switchboard.presence.subscription import RESERVED
 from switchboard.presence.watching import GAP_S, MOST_FAILURES, RESUMED_A_SECOND, RETRY_S
 from switchboard.sip.errors import ParseError
-from switchboard.sip.message import Message
+from switchboard.sip.message import Message, parse_message
 
 
 @pytest.fixture
@@ -226,6 +227,20 @@ def test_names_stay_escaped(desk: Desk) -> None:
     assert dict(answer.headers)["Contact"] == "<sip:a%20b@10.0.0.1:5060>"
     (notify,) = desk.notifies()
     assert notify.get("contact") == "<sip:a%20b@here.invalid>"
+
+
+@pytest.mark.parametrize(
+    ("to", "entity"), [("<sip:10.0.0.1>", "sip:10.0.0.1"), ("<tel:+421-905>", "tel:+421-905")]
+)
+def test_whom_to_does_not_name(desk: Desk, to: str, entity: str) -> None:
+    """The Contact leads to who is watched."""
+    asked = ask("SUBSCRIBE", "lenka", "Event: presence")
+    raw = asked.message.raw.replace(b"To: <sip:lenka@10.0.0.1>", f"To: {to}".encode())
+    answer = desk.take(Request(parse_message(raw), asked.flow, asked.sender, "a b"))
+    assert (answer.status, dict(answer.headers)["Contact"]) == (200, "<sip:a%20b@10.0.0.1:5060>")
+    (notify,) = desk.notifies()
+    assert notify.get("contact") == "<sip:a%20b@here.invalid>"
+    assert f'entity="{entity}"'.encode() in notify.body
 
 
 def test_many_do_not_go_on_at_once(desk: Desk) -> None:
