@@ -111,7 +111,8 @@ class RouterService(Actor):
             self._dialled = Outbox(context, endpoints.inbox("registrar"), "rules.dialled", DIALLED_KEPT)
             self.outboxes.append(self._dialled)
         if Component.PRESENCE in components(settings):
-            self._delegated = Delegating(context, endpoints.inbox("presence"), instance)
+            presence, log = endpoints.inbox("presence"), self._log
+            self._delegated = Delegating(context, presence, instance, log.keyed, log.is_rebooted)
             self.outboxes.append(self._delegated.outbox)
         self._calls_wanted_until = 0.0
         owner = f"router.{instance}"
@@ -335,6 +336,8 @@ class RouterService(Actor):
             self._log.keep_nonces(self._authenticator.take_changes())
         now = time.monotonic()
         effects = self._core.take(now)
+        if self._delegated is not None:
+            self._delegated.put(map(_as_item, effects.delegated))
         self._keep(effects.events)
         for question in effects.lookups:
             self._resolver.ask(question)
@@ -343,10 +346,8 @@ class RouterService(Actor):
         self._following.tell_turns()
         if self._dialled is not None:
             self._dialled.put_all(map(_as_item, effects.dialled))
-        if self._delegated is not None:
-            self._delegated.put(map(_as_item, effects.delegated))
-            if effects.led and now < self._calls_wanted_until:
-                self._delegated.outbox.peer.send("call.led", effects.led)
+        if self._delegated is not None and effects.led and now < self._calls_wanted_until:
+            self._delegated.outbox.peer.send("call.led", effects.led)
         self._sender.put_packed(*effects.responses)  # first: a BYE or NOTIFY may stand right behind its 200
         self._sender.put_packed(*effects.requests)
         self._sender.flush()

@@ -11,6 +11,7 @@ from system.dialog import answer_call, hang_up, place_call
 from system.harness import Switchboard, wait_until
 from system.net import Net
 from system.sipp import Sipp
+from system.stream_agent import registered_on_stream
 from system.tools import require_tools
 from system.user_agent import UserAgent, registered
 from system.watcher import Watcher
@@ -134,6 +135,31 @@ def test_a_subscription_comes_back_from_a_backup(board: Switchboard, net: Net, t
     assert (watcher.last.cseq[0] > number, watcher.basic) == (True, ["open"])
     publish(lenka, DOCUMENT, tag=tag, status=412)
     watcher.refresh(0)
+
+
+def test_requests_over_tcp_are_answered_though_worker_and_routers_die_with_them(
+    board: Switchboard, net: Net
+) -> None:
+    """Nobody sends them again: what was on its way to the worker is in the logs of the routers."""
+    lukas, lenka = registered_on_stream(net, "lukas"), registered(net, "lenka")
+    board.hang("presence")
+    lines = [("Event", "presence"), ("Expires", "600")]
+    requests = [lukas.ask("SUBSCRIBE", lenka.aor, lines) for _ in range(6)]
+    requests.append(
+        lukas.ask("PUBLISH", lukas.aor, [*lines, ("Content-Type", "application/pidf+xml")], DOCUMENT)
+    )
+    wait_until(lambda: delegated(board) == len(requests), "the requests in the routers' hands")
+    for instance in range(2):
+        board.kill("router", instance)
+    kill(board)
+    for request in requests:
+        request.expect(200)
+
+
+def delegated(board: Switchboard) -> int:
+    """How many requests routers have handed over, of which they have not heard that they were answered."""
+    found = json.loads(board.cli("metrics", "--json").stdout)["metrics"]
+    return sum(int(each["value"]) for each in found if "delegated_waiting" in each["labels"].values())
 
 
 def test_who_says_481_is_told_no_more(board: Switchboard, net: Net) -> None:

@@ -15,9 +15,19 @@ from switchboard.workers.delegating import KEPT, Delegating, Taken
 LIMIT_S = 20.0
 
 
+class Log(dict[bytes, bytes]):
+    """As much of a router's log as is needed."""
+
+    put = dict.__setitem__
+    erase = dict.__delitem__
+
+    def put_records(self, records: bytes) -> None:
+        raise NotImplementedError
+
+
 @pytest.fixture
 def delegating(context: BusContext, endpoints: Endpoints) -> Delegating:
-    return Delegating(context, endpoints.inbox("presence"), 1)
+    return Delegating(context, endpoints.inbox("presence"), 1, Log())
 
 
 @pytest.fixture
@@ -83,3 +93,32 @@ def test_marks_are_given_back_behind_the_answers(context: BusContext, endpoints:
             taken.give_back()
             assert time.monotonic() < until
         assert next_frame(router) == ("delegated.taken", ["life", 7])
+
+
+def test_a_successor_hands_over_again_what_was_not_answered(
+    context: BusContext, endpoints: Endpoints, inbox: "zmq.Socket[bytes]"
+) -> None:
+    log = Log({b"U" + bytes(8): b"x"})
+    first = Delegating(context, endpoints.inbox("presence"), 1, log)
+    first.put([[b"a", 1], [b"b", 2], [b"c", 3]])
+    first.taken("life", 1)
+    second = Delegating(context, endpoints.inbox("presence"), 1, log)
+    flush(second)
+    assert [next_frame(inbox) for _ in range(2)] == [
+        ("sip.delegated", [[b"b", 2], [b"c", 3]]),
+        ("delegated.mark", [1, 3]),
+    ]
+    second.taken("life", 9)  # said to another one
+    assert second.waiting == 2
+    second.taken("life", 3)
+    assert list(log) == [b"U" + bytes(8)]
+    second.put([[b"d", 4]])
+    assert Delegating(context, endpoints.inbox("presence"), 1, log).waiting == 1
+    assert Delegating(context, endpoints.inbox("presence"), 1, log, is_over=True).waiting == 0
+    assert len(log) == 1
+
+
+def test_what_is_too_much_is_forgotten(delegating: Delegating, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("switchboard.workers.delegating.KEPT", 2)
+    delegating.put([[number] for number in range(5)])
+    assert (delegating.waiting, len(delegating._log)) == (2, 2)  # type: ignore[arg-type]
