@@ -22,11 +22,9 @@ RENEW_S = 2.0
 """After a refusal."""
 SILENT_S = 10.0
 """Where nothing is known, such as a server that accepts and says nothing."""
-_REFUSED, _STRANGE, _UNKNOWN = (
-    int(zmq.EVENT_HANDSHAKE_FAILED_AUTH),
-    int(zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL),
-    int(zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL),
-)
+_REFUSED = int(zmq.EVENT_HANDSHAKE_FAILED_AUTH)
+_STRANGE = int(zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL)
+_UNKNOWN = int(zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL)
 _SUCCEEDED, _ENDED = int(zmq.EVENT_HANDSHAKE_SUCCEEDED), int(zmq.EVENT_DISCONNECTED)
 NAMELESS = "DNS knows no address of its host"
 _STRANGER = "what answers there is not this switchboard, or does not encrypt"

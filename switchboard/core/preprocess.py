@@ -164,7 +164,8 @@ def take_own_routes(routing: Routing, own: OwnDomains) -> None:
     """Take our own Route values off the top, and note the seal of the last one (§16.4)."""
     while routing.routes and own.owns(route := _route_uri(routing.routes[0])):
         del routing.routes[0]
-        routing.seal, routing.mark = route.param(PARAM) or routing.seal, route.param(MARK) or routing.mark
+        routing.seal = route.param(PARAM) or routing.seal
+        routing.mark = route.param(MARK) or routing.mark
 
 
 def parse_request_uri(text: str) -> SipUri:

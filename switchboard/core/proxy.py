@@ -307,10 +307,8 @@ class Proxy:
         except (Refusal, ParseError):
             self.counters["stray_acks"] += 1
         else:
-            send, asker = (
-                partial(self._send_ack, incoming, found, routing),
-                routing.user or incoming.source.host,
-            )
+            send = partial(self._send_ack, incoming, found, routing)
+            asker = routing.user or incoming.source.host
             self.env.with_flow(found, asker, send, effects)
 
     def _send_ack(

@@ -120,7 +120,10 @@ class Stages:
         """Return what wrote this."""
         stages, place, begun, decisive, callees, spares = saved
         found = cls(tuple(restore_stage(stage) for stage in stages))
-        found._place, found.begun, found._decisive, found._callees = place, begun, decisive, dict(callees)
+        found._place = place
+        found.begun = begun
+        found._decisive = decisive
+        found._callees = dict(callees)
         found._spares = {at: [Target.restore(target) for target in each] for at, each in spares}
         return found
 

@@ -134,10 +134,8 @@ class Journal:
 
     def calls(self, now_at: float) -> list[dict[str, object]]:
         """The calls in progress, oldest first, as `Call.describe` tells of each."""
-        calls, correction_s = (
-            (call.describe(now_at) for call in self._table.calls()),
-            self._table.correction_s,
-        )
+        calls = (call.describe(now_at) for call in self._table.calls())
+        correction_s = self._table.correction_s
         return [moved(call, correction_s) if correction_s else call for call in calls]
 
     def image(self) -> bytes:

@@ -34,11 +34,9 @@ class Waits:
     """
 
     def __init__(self, max_call_s: float) -> None:
-        self._unanswered, self._challenged, self._up = (
-            _Queue(INVITE_S),
-            _Queue(CHALLENGE_S),
-            _Queue(max_call_s),
-        )
+        self._unanswered = _Queue(INVITE_S)
+        self._challenged = _Queue(CHALLENGE_S)
+        self._up = _Queue(max_call_s)
         self._sessions = [_Queue(limit_s + GRACE_S) for limit_s in SESSIONS_S if limit_s < max_call_s]
         self._past_us = _Queue(min(PAST_US_S, max_call_s))
         self._queues = self._unanswered, self._challenged, self._up, self._past_us, *self._sessions

@@ -185,5 +185,7 @@ class Calls:
 def _led_to(forwarded: Any) -> list[str]:
     """To whom rules have led a call last, by its description in the journal."""
     last = forwarded[-1] if isinstance(forwarded, list) and forwarded else {}
-    to, by, is_taken = str(last.get("to", "")), str(last.get("by", "")), last.get("why") == Why.TAKEN
+    to = str(last.get("to", ""))
+    by = str(last.get("by", ""))
+    is_taken = last.get("why") == Why.TAKEN
     return [to, by] if is_taken else [to] if to else []

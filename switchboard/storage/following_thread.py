@@ -30,7 +30,9 @@ class FollowingThread(ABC, Generic[N]):
         self.fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._retry_s = retry_s
         self._news: queue.Queue[N] = queue.Queue(queued)
-        self._stopped, self._stirred, self._looked = threading.Event(), threading.Event(), threading.Event()
+        self._stopped = threading.Event()
+        self._stirred = threading.Event()
+        self._looked = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     @abstractmethod

@@ -423,10 +423,8 @@ class TlsRecords:
         if not plain or len(self._fragment) > _LARGEST_HANDSHAKE:
             raise RecordError(Alert.UNEXPECTED_MESSAGE, "An Unexpected Message Of The Handshake")
         while len(self._fragment) >= _MESSAGE_HEAD:
-            kind, end = (
-                self._fragment[0],
-                _MESSAGE_HEAD + int.from_bytes(self._fragment[1:_MESSAGE_HEAD], "big"),
-            )
+            kind = self._fragment[0]
+            end = _MESSAGE_HEAD + int.from_bytes(self._fragment[1:_MESSAGE_HEAD], "big")
             if len(self._fragment) < end:
                 return
             body, self._fragment = self._fragment[_MESSAGE_HEAD:end], self._fragment[end:]

@@ -221,7 +221,8 @@ class Copy:
             return False
         self._next = batch.number + 1
         self.heard_at = now
-        self._ahead_s, self._later_s = min(self._ahead_s, now - head.now), min(self._later_s, at - head.at)
+        self._ahead_s = min(self._ahead_s, now - head.now)
+        self._later_s = min(self._later_s, at - head.at)
         for unit in batch.units:
             self._take_unit(unit)
         for number in batch.gone:

@@ -141,10 +141,8 @@ class EdgeRx(Actor):
     def _make_fast_path(self) -> FastPath | None:
         if EdgePath is None:
             return None
-        fds, registers_s = (
-            [sock.fileno() for sock in self._sockets],
-            REGISTERS_INTERVALS * self._settings.tick_s,
-        )
+        fds = [sock.fileno() for sock in self._sockets]
+        registers_s = REGISTERS_INTERVALS * self._settings.tick_s
         return EdgePath(
             fds,
             self._ingress,
