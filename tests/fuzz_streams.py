@@ -14,7 +14,7 @@ from transports.test_websocket import REQUEST, frame, opened, websocket
 from transports.tls_pairs import HALVES, check_records, sealed
 
 from bench.messages import INVITE, RESPONSE
-from switchboard.transports.tls_records import LARGEST_PLAIN, Content
+from switchboard.transports.tls_half import LARGEST_PLAIN, Content
 
 A_SEED = 50
 STREAM = EMPTY + b"\r\n\r\n" + FULL + b"\r\n" + EMPTY

@@ -163,7 +163,7 @@ class SecuredTransport(asyncio.Transport):
             return
         self.channel = self._https.channel()
         if self.channel is None:
-            from switchboard.transports.tls_records import Alert, plain_alert
+            from switchboard.transports.tls_half import Alert, plain_alert
 
             self._end(plain_alert(Alert.INTERNAL_ERROR))
             raise ChannelError("No Certificate")

@@ -10,7 +10,8 @@ from contextlib import suppress
 from typing import Final
 
 from switchboard.transports.channel import Channel, ChannelClosed, ChannelError
-from switchboard.transports.tls_records import Alert, TlsRecords, plain_alert
+from switchboard.transports.tls_half import Alert, plain_alert
+from switchboard.transports.tls_records import TlsRecords
 from switchboard.transports.tls_secrets import HELLO_OCTETS, KeyLog, Secrets, halves
 
 HANDSHAKE: Final = 22

@@ -11,7 +11,7 @@ import struct
 from functools import lru_cache
 from typing import Final
 
-from switchboard.transports.tls_records import (
+from switchboard.transports.tls_half import (
     HASH,
     KEY_OCTETS,
     Half,

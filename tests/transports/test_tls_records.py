@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 from transports.tls_pairs import SUITES, TLS12, accepted, message, prepare
 
 from switchboard.transports.channel import ChannelError
-from switchboard.transports.tls_records import (
+from switchboard.transports.tls_half import (
     KEY_OCTETS,
     LARGEST_PLAIN,
     Alert,
     Content,
     Half,
     Suite,
-    TlsRecords,
     expand_label,
     half_of_key,
     half_of_secret,
     iv_octets,
 )
+from switchboard.transports.tls_records import TlsRecords
 
 PAYLOAD = bytes(range(50))
 CLIENT = half_of_secret(

@@ -15,16 +15,16 @@ from switchboard.transports.framing import StreamFraming
 from switchboard.transports.tls import TlsChannel
 from switchboard.transports.tls_contexts import TlsContexts
 from switchboard.transports.tls_files import ensure
-from switchboard.transports.tls_records import (
+from switchboard.transports.tls_half import (
     KEY_OCTETS,
     Alert,
     Half,
     Suite,
-    TlsRecords,
     half_of_key,
     half_of_secret,
     iv_octets,
 )
+from switchboard.transports.tls_records import TlsRecords
 
 TLS13, TLS12 = ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2
 SUITES = [
