@@ -81,7 +81,7 @@ cdef void _move_spans(Spans *spans, Py_ssize_t by) noexcept nogil:
 
 
 cdef int _note_figures(Engine self, Saved *saved) except -1:
-    """What an engine has relayed of a call that has ended; `core/call_notes.py` tells the journal, too."""
+    """What an engine has relayed of a call that has ended; `core/relays.py` tells the journal, too."""
     cdef Relayed *relayed = saved.relayed
     relayed.has_figures = True
     self.media_counts[1 + (relayed.packets[0] > 0) + (relayed.packets[1] > 0)] += 1

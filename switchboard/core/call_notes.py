@@ -5,13 +5,9 @@ from typing import Final
 from switchboard.core.calls import session_expires_s
 from switchboard.core.commands import ProxyEffects
 from switchboard.core.request import IncomingRequest
-from switchboard.media.commands import Figures
-from switchboard.media.engine import Engine
 from switchboard.sip.headers import Header
 from switchboard.sip.message import Message
 
-UNKNOWN: Final = -1
-"""Packets, where no engine has told how many."""
 _REFRESHING: Final = ("INVITE", "UPDATE")
 _RECORD_ROUTE: Final = bytes((Header.RECORD_ROUTE,))
 
@@ -42,12 +38,3 @@ def note_bye(incoming: IncomingRequest, age_s: float, status: int, effects: Prox
     if incoming.method == "BYE" and incoming.is_in_dialog:
         tags = incoming.message.from_tag, incoming.message.to_tag
         effects.events.append(incoming.event("bye", effects.at - age_s, *tags, status))
-
-
-def note_relayed(
-    incoming: IncomingRequest, engine: Engine, figures: Figures | None, effects: ProxyEffects
-) -> None:
-    """A BYE ends a dialog whose media an engine has relayed: what came from who sends it, and from the other side."""
-    tags = incoming.message.from_tag, incoming.message.to_tag
-    came = [figures.of(tag) if figures else UNKNOWN for tag in tags]
-    effects.events.append(incoming.event("relayed", effects.at, *tags, str(engine), *came))

@@ -19,7 +19,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-from switchboard.core.call_notes import note_relayed
 from switchboard.core.commands import Fields, ProxyEffects
 from switchboard.core.forwarding import LARGEST_SENT
 from switchboard.core.preprocess import Routing
@@ -183,15 +182,12 @@ class Relayed:
                 self._ask_for(place, response, then, effects)
 
     def _ask_to_end(self, place: int, mark: Mark, effects: ProxyEffects) -> None:
-        self._relays.delete(self._incoming.message, mark, effects, then=partial(self._end, place, mark))
+        self._relays.delete(self._incoming.message, mark, effects, then=partial(self._end, place))
 
-    def _end(self, place: int, mark: Mark, told: Told, effects: ProxyEffects) -> None:
+    def _end(self, place: int, figures: Figures | None, effects: ProxyEffects) -> None:
         """An engine has told what it relayed, or none has: the response to the BYE may pass."""
-        self._is_ending, self._figures = False, told.figures
+        self._is_ending, self._figures = False, figures
         effects.touch(self._server)
-        first = self._relays.in_order(self._incoming.message.call_id, mark.engine)[0]
-        engine = told.engine if told.engine and told.figures else first
-        note_relayed(self._incoming, engine, told.figures, effects)
         if self._then is not None:
             self._go_on(place, self._then, effects)
 

@@ -6,13 +6,13 @@ from functools import partial
 from typing import Final, NamedTuple
 from zlib import crc32
 
-from switchboard.core.commands import ProxyEffects
+from switchboard.core.commands import CallEvent, ProxyEffects
 from switchboard.core.preprocess import Routing
 from switchboard.core.relay_mark import Mark, read_mark, write_mark
 from switchboard.core.relay_rules import AUTO, Kind, is_behind
 from switchboard.core.target import Target
 from switchboard.media.bencode import Value
-from switchboard.media.commands import Ask, Told
+from switchboard.media.commands import Ask, Figures, Told
 from switchboard.media.engine import Engine
 from switchboard.media.sdp import Kept, keep_back, put_back, sdp_of
 from switchboard.sip.flow import Flow
@@ -26,6 +26,8 @@ FIGURES: Final = "X-Relayed"
 """The header field of the response to a BYE that says how many packets came from each side of it, for the history."""
 RELAYED_COUNTERS: Final = ("media_relayed", "media_silent", "media_one_way", "media_both_ways")
 """Of calls that are relayed; and of those that have ended, by the sides from which voice came."""
+UNKNOWN: Final = -1
+"""Packets in a call event, where no engine has told how many."""
 LINGERS_S: Final = 2
 """How long an engine passes on what is under way when a call has ended."""
 
@@ -41,7 +43,7 @@ class Leaving(NamedTuple):
 
 Then = Callable[[Leaving, ProxyEffects], None]
 Taken = Callable[[Message, ProxyEffects], None]
-Ended = Callable[[Told, ProxyEffects], None]
+Ended = Callable[[Figures | None, ProxyEffects], None]
 
 
 class Relays:
@@ -112,7 +114,7 @@ class Relays:
     ) -> None:
         """A dialog ends: the engine says what it has relayed, and forgets it."""
         command = named("delete", message.call_id, message.from_tag, message.to_tag, via_branch)
-        count = None if via_branch else partial(self._count, (message.from_tag, message.to_tag), then)
+        count = None if via_branch else partial(self._count, message, mark, then)
         if not via_branch:
             command["delete-delay"] = LINGERS_S
         self.ask(command, self.in_order(message.call_id, mark.engine), count, effects)
@@ -141,16 +143,22 @@ class Relays:
 
     def _count(
         self,
-        tags: tuple[str, str],
+        bye: Message,
+        mark: Mark,
         then: Ended | None,
         told: Told,
         effects: ProxyEffects,
     ) -> None:
-        """Count whether voice came from both sides of a call that has ended; no engine may know of it any more."""
+        """Note what came from each side of a call that has ended; no engine may know of it any more."""
+        tags = bye.from_tag, bye.to_tag
+        engine = told.engine if told.engine and told.figures else self.in_order(bye.call_id, mark.engine)[0]
+        came_from = [told.figures.of(tag) if told.figures else UNKNOWN for tag in tags]
+        details = (*tags, str(engine), *came_from)
+        effects.events.append(CallEvent("relayed", bye.call_id, bye.from_tag, effects.at, details))
         if then is not None:
-            then(told, effects)
+            then(told.figures, effects)
         if told.figures is not None:
-            came = sum(told.figures.of(tag) > 0 for tag in tags)
+            came = sum(each > 0 for each in came_from)
             self.counters[RELAYED_COUNTERS[1 + came]] += 1
         else:
             self.counters["media_forgotten"] += 1

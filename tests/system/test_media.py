@@ -110,6 +110,22 @@ def test_a_phone_behind_address_translation(
     assert min(relayed["from_caller"], relayed["from_callee"]) > 0
 
 
+def test_a_call_that_the_operator_ends(
+    engine: RtpEngine, switchboard: Switchboard, phones: tuple[Phone, Phone, Phone]
+) -> None:
+    lukas, lenka, _ = phones
+    call, offered, answered = called(lukas, lenka, lukas.ear.sdp(host=ELSEWHERE))
+    lukas.ear.speak(answered, b"here I am")
+    talk(lukas.ear, answered, lenka.ear, offered)
+    with switchboard.cli_beside("hangup", call.call_id):
+        for side in (call.caller, call.callee):
+            side.expect("BYE").reply(200, routes=False)
+    record = switchboard.wait_record(call.call_id)
+    assert record["ended_by"] == "operator"
+    assert record["relayed"]["engine"] == engine.url
+    assert min(record["relayed"]["from_caller"], record["relayed"]["from_callee"]) > 0
+
+
 @pytest.mark.parametrize("is_first", [True, False])
 def test_from_one_address_family_to_the_other(phones: tuple[Phone, Phone, Phone], is_first: bool) -> None:
     lukas, _, pavol = phones
