@@ -7,35 +7,29 @@ from typing import Any
 from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import call_rpc
 from switchboard.console import failures, now
-from switchboard.console.api import models
+from switchboard.console.api import models, shapes
 from switchboard.console.api.operations import GET, Call, Operation
 from switchboard.console.api.problems import Problem
 from switchboard.console.api.workshop import Workshop
 from switchboard.console.call import Told as ToldCall
 from switchboard.console.call import tell
-from switchboard.console.people import People, Person
+from switchboard.console.people import People
 from switchboard.console.phrases import PhraseBook
 from switchboard.console.watch import Look, Watch
-from switchboard.history.account import Account
-from switchboard.history.failures import FailedRegistrations, failed_registrations
-from switchboard.history.ladder import Arrow, Ladder
-from switchboard.history.masking import mask
+from switchboard.history.failures import failed_registrations
 from switchboard.history.place import place_of
 from switchboard.history.reader import history_of
-from switchboard.history.seen import Direction
 from switchboard.journal.file import read_part_before
 from switchboard.journal.record import CallDetailRecord, parse_line, timestamp
 from switchboard.journal.search import Wanted as WantedRecords
 from switchboard.registrar.listing import Wanted as WantedBindings
-from switchboard.registrar.listing import way_of
 from switchboard.settings.ask import ask_registrar
 from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
 from switchboard.storage.mending import all_reports
 from switchboard.survey.connections import connection_page
 from switchboard.survey.messages import texts_waiting
-from switchboard.survey.reach import Reached, reach_of
-from switchboard.survey.reading import WorkerLine
+from switchboard.survey.reach import reach_of
 from switchboard.survey.subscriptions import subscription_page
 from switchboard.survey.trunks import trunks_of
 
@@ -157,65 +151,24 @@ class Reading:
         """How the switchboard is."""
         look = await self._watch.latest()
         damaged = await self._run(lambda: [str(each) for each in all_reports(self._settings.data_dir)])
-        return models.Status(
-            at=timestamp(look.at),
-            ready=not look.moment.not_up,
-            not_up=list(look.moment.not_up),
-            calls=None if look.calls is None else len(look.calls),
-            users=look.moment.users,
-            bindings=look.moment.bindings,
-            today=models.Today(
-                calls=look.recent.calls,
-                missed=look.recent.missed,
-                failed_registrations=look.recent.failed.count if look.recent.failed else None,
-            ),
-            damaged=damaged,
-            figures=[
-                models.Figure(
-                    name=each.name,
-                    value=each.value,
-                    unit=each.unit or ("1/s" if each.is_rate else ""),
-                    note=each.note,
-                )
-                for each in now.figures(self._watch.looks)
-            ],
-            workers=[_worker(each) for each in look.moment.workers],
-        )
+        return shapes.status(look, damaged, now.figures(self._watch.looks))
 
     async def calls(self, call: Call) -> models.CallsNow:
         """The calls that ring or are up."""
         look = await self._watch.latest()
         calls, following = _cut(_known_calls(look), call.query)
-        return models.CallsNow(calls=[_call_now(each) for each in calls], next=following)
+        return models.CallsNow(calls=[shapes.call_now(each) for each in calls], next=following)
 
     async def call(self, call: Call) -> models.CallOfHistory:
         """What became of one Call-ID."""
-        told_call = await self._told(call)
-        summary = told_call.summary
-        return models.CallOfHistory(
-            call_id=summary.call_id,
-            kind=summary.kind.value,
-            caller=summary.caller,
-            callee=summary.callee,
-            outcome=summary.outcome,
-            status=summary.status,
-            phrase=summary.phrase,
-            started_at=_at_ns(summary.started_ns),
-            last_at=_at_ns(summary.last_ns),
-            messages=len(told_call.ladder.arrows),
-            account=_account(told_call.account),
-            participants=[
-                models.Participant(key=each.key, label=each.label, part=each.part.value)
-                for each in told_call.ladder.participants
-            ],
-        )
+        return shapes.call_of_history(await self._told(call))
 
     async def messages(self, call: Call) -> models.Messages:
         """The messages of one Call-ID."""
         ladder = (await self._told(call)).ladder
         arrows, following = _cut(list(enumerate(ladder.arrows, 1)), call.query)
         return models.Messages(
-            messages=[_message(number, arrow, ladder) for number, arrow in arrows], next=following
+            messages=[shapes.message(number, arrow, ladder) for number, arrow in arrows], next=following
         )
 
     async def _told(self, call: Call) -> ToldCall:
@@ -261,28 +214,15 @@ class Reading:
         query: models.UsersQuery = call.query
         found = await self._run(lambda: self._people.some(query.prefix, query.cursor, query.limit))
         following = found[-1].user if len(found) == query.limit else None
-        return models.Users(users=[models.User(**_user(each)) for each in found], next=following)
+        return models.Users(users=[models.User(**shapes.user(each)) for each in found], next=following)
 
     async def user(self, call: Call) -> models.UserWithBindings:
         """One user."""
         person = await self._run(lambda: self._people.one(call.path["user"]))
         if person is None:
             raise Problem(404, f"There is no user {call.path['user']}.")
-        bindings = [
-            models.Binding(
-                user=each.user,
-                contact=each.contact,
-                q=each.q,
-                left_s=round(each.left_s, 3),
-                source=each.source,
-                transport=each.transport,
-                connection=each.connection,
-                user_agent=each.user_agent,
-                **_reach(each.reached),
-            )
-            for each in person.phones
-        ]
-        return models.UserWithBindings(**_user(person), bindings=bindings)
+        bindings = [shapes.phone(each) for each in person.phones]
+        return models.UserWithBindings(**shapes.user(person), bindings=bindings)
 
     async def bindings(self, call: Call) -> models.Bindings:
         """Who is registered, and where."""
@@ -295,7 +235,7 @@ class Reading:
         life, at, skip = _bindings_cursor(query.cursor)
         for _ in range(PARTS):
             life, users, following = self._ask_registrar("location.list", [life, at, patterns])
-            found = [_binding(user, each) for user, bound in users for each in bound]
+            found = [shapes.binding(user, each) for user, bound in users for each in bound]
             shown = found[skip : skip + query.limit]
             if skip + query.limit < len(found):
                 return models.Bindings(
@@ -310,7 +250,9 @@ class Reading:
 
     def _with_reach(self, bindings: Sequence[models.Binding]) -> list[models.Binding]:
         known = reach_of(self._settings, self._context, (each.user for each in bindings))
-        return [each.model_copy(update=_reach(known.get((each.user, each.contact)))) for each in bindings]
+        return [
+            each.model_copy(update=shapes.reach(known.get((each.user, each.contact)))) for each in bindings
+        ]
 
     async def connections(self, call: Call) -> models.Connections:
         """Connections of phones over TCP, TLS and WebSocket."""
@@ -336,7 +278,7 @@ class Reading:
         )
         end = skip + len(found.subscriptions)
         return models.Subscriptions(
-            subscriptions=[_subscription(each) for each in found.subscriptions],
+            subscriptions=[shapes.subscription(each) for each in found.subscriptions],
             found=found.found,
             total=found.total,
             next=str(end) if skip < end < found.found else None,
@@ -371,7 +313,7 @@ class Reading:
             lambda: failed_registrations(self._history, place_of(settings, context), query.user)
         )
         return models.FailedRegistrations(
-            failed=[_failed(each) for each in failed[: query.limit]],
+            failed=[shapes.failed(each) for each in failed[: query.limit]],
             failing=[models.FailingPhone(what=what, advice=advice) for what, advice in failing],
         )
 
@@ -424,109 +366,7 @@ def _is_before(lines: Sequence[bytes], since: str) -> bool:
     return oldest is not None and oldest.ended_at < since
 
 
-def _at_ns(at_ns: int) -> str:
-    return timestamp(at_ns / 1e9)
-
-
-def _worker(line: WorkerLine) -> models.Worker:
-    fields = line.to_map()
-    worker = f"{fields.pop('name')}.{fields.pop('instance')}"
-    return models.Worker(worker=worker, **fields)
-
-
 def _known_calls(look: Look) -> Sequence[Mapping[str, Any]]:
     if look.calls is None:
         raise Problem(503, "The journal, which knows the calls, does not answer. Look at /api/v1/status.")
     return look.calls
-
-
-def _call_now(call: Mapping[str, Any]) -> models.CallNow:
-    return models.CallNow.model_validate({name: call[name] for name in models.CallNow.model_fields})
-
-
-def _account(account: Account) -> models.Told:
-    return models.Told(
-        sentences=account.sentences,
-        advice=account.advice,
-        failed=account.failed,
-        outcome=account.outcome,
-        ended_by=account.ended_by,
-    )
-
-
-def _message(number: int, arrow: Arrow, ladder: Ladder) -> models.Message:
-    def one(place: int | None) -> int | None:
-        return None if place is None else place + 1
-
-    def name(place: int) -> str:
-        return ladder.participants[place].key
-
-    return models.Message(
-        number=number,
-        at=_at_ns(arrow.seen.at_ns),
-        offset_s=round(arrow.offset_s, 6),
-        source=name(arrow.source),
-        destination=name(arrow.destination),
-        direction="in" if arrow.direction is Direction.IN else "out",
-        label=arrow.label,
-        retransmission=arrow.retransmission,
-        fork=arrow.fork,
-        answers=one(arrow.answers),
-        counterpart=one(arrow.counterpart),
-        changes=[
-            models.Change(what=each.what, before=each.before, after=each.after) for each in arrow.changes
-        ],
-        text=mask(arrow.seen.raw).decode("utf-8", "replace"),
-    )
-
-
-def _user(person: Person) -> dict[str, Any]:
-    set_at = person.password_set_at
-    return {
-        "user": person.user,
-        "display_name": person.display_name,
-        "password_set_at": None if set_at is None else timestamp(set_at),
-        "is_void": person.is_void,
-    }
-
-
-def _binding(user: str, found: Mapping[str, Any]) -> models.Binding:
-    transport, connection = way_of(found)
-    return models.Binding(
-        user=user,
-        contact=found["contact_uri"],
-        q=found["q"],
-        left_s=found["left_s"],
-        source=found["source"],
-        transport=transport,
-        connection=connection,
-        user_agent=found["user_agent"],
-    )
-
-
-def _reach(reached: Reached | None) -> dict[str, Any]:
-    """What is known of it: nothing before the first answer or silence."""
-    if reached is None or reached == Reached():
-        return {}
-    latency_ms = None if reached.latency_s is None else round(1000 * reached.latency_s, 3)
-    return {"latency_ms": latency_ms, "seen_s": reached.seen_s, "unanswered": reached.silent}
-
-
-def _failed(group: FailedRegistrations) -> models.FailedGroup:
-    return models.FailedGroup(
-        user=group.user,
-        source=group.source,
-        agent=group.agent,
-        status=group.status,
-        phrase=group.phrase,
-        count=group.count,
-        first_at=_at_ns(group.first_ns),
-        last_at=_at_ns(group.last_ns),
-        call_id=group.call_id,
-        account=_account(group.account),
-    )
-
-
-def _subscription(each: Mapping[str, Any]) -> models.Subscription:
-    told = {**each, "from_uri": each["from"], "since_at": timestamp(each["since_at"])}
-    return models.Subscription(**told)
