@@ -472,6 +472,7 @@ cdef class Engine:
 
 include "engine_media.pxi"
 include "engine_masks.pxi"
+include "engine_challenges.pxi"
 include "engine_marks.pxi"
 include "engine_relays.pxi"
 include "engine_relayed.pxi"

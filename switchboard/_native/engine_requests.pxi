@@ -256,6 +256,8 @@ cdef void _base_of(Engine self, Saved *saved, Message *message, Slice flow, Fact
     `user`: who has authenticated, and so may relay.
     """
     _base_head(self, saved, message, flow, target, change, user)
+    if saved.is_masked and saved.begins_call:
+        keep(&saved.base, content(&self._base))
     _client_base(self, &self._base, saved, message.method_text, content(&self._work))
 
 

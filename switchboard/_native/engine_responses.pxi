@@ -4,12 +4,17 @@
 cdef bint _take_response(Engine self, Message *message) except -1:
     cdef Saved *saved = _find_client(self, message.branch, message.method)
     cdef int held
-    if saved == NULL or (message.seen[H_VIA] < 2 and message.next_via == NULL and saved.kind == PROXIED):
+    if saved == NULL:
+        return False
+    if message.seen[H_VIA] < 2 and message.next_via == NULL and (saved.kind == PROXIED or saved.method == INVITE):
         return False
     if saved.relayed != NULL:
         held = _hold(self, saved, message)
         if held:
             return held > 0
+    if saved.kind == SENT and saved.method == INVITE:
+        _take_of_challenged(self, saved, message)
+        return True
     if saved.kind == SENT:
         _take_of_cancel(self, saved, message)
         return True
@@ -107,9 +112,9 @@ cdef void _await_ack(Engine self, Saved *saved, Message *message) noexcept:
 cdef bint _take_failure(Engine self, Saved *saved, Message *message) except -1:
     """A final response of the only branch, which goes to the caller unchanged."""
     self._moved = nothing()
-    if saved.has_more or not _may_pass(message.status, saved.method):
-        return False
     if saved.is_masked and (message.status == 401 or message.status == 407):
+        return _answer_provider(self, saved, message)
+    if saved.has_more or not _may_pass(message.status, saved.method):
         return False
     _note_answered(self, peer_address(part(saved, P_HOP)))
     _touch(self, saved)
@@ -181,6 +186,7 @@ cdef bint _take_of_other(Engine self, Saved *saved, Message *message) except -1:
 
 cdef void _finish_client(Engine self, Saved *saved, int state, int letter, double after) noexcept:
     saved.client_state = _state[state]
+    release(&saved.base)
     disarm(saved, _OF_CLIENT, 5)
     saved.armed[letter] = self._now + after
 

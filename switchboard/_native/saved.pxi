@@ -14,7 +14,7 @@ cdef const char *_LETTERS = b"ABCDGHIJKLMTX"
 cdef enum Kind:
     PROXIED  # a request that was forwarded to one target
     ANSWERED  # a CANCEL that we answered
-    SENT  # a CANCEL that we sent
+    SENT  # a CANCEL that we sent, or an INVITE that was challenged and sent again by another transaction
 
 cdef enum:
     # parts of `Saved.texts`, in their order
@@ -66,6 +66,7 @@ cdef struct Saved:
     Buffer ack  # for the final response
     Buffer tag  # of the 2xx
     Buffer contact  # of the 2xx
+    Buffer base  # of a call by a trunk, what stands ahead of its client transaction, until it has a final response
     Spans spans  # in `sent`
     Relayed *relayed  # NULL if its media is not relayed
     uint8_t *texts
@@ -106,8 +107,8 @@ cdef Saved *make_saved(int kind, int method, Slice *parts) noexcept nogil:
 
 
 cdef bint name_branch(Saved *saved, Slice branch) noexcept nogil:
-    """Note the own branch of a saved transaction that has none yet; False if it is too long."""
-    if branch.size > LONGEST_BRANCH or saved.sizes[P_OWN_BRANCH]:
+    """Note the own branch of a saved transaction that has none yet, or another one; False if it is too long."""
+    if branch.size > LONGEST_BRANCH:
         return False
     memcpy(<uint8_t *>part(saved, P_OWN_BRANCH).at, branch.at, branch.size)
     saved.sizes[P_OWN_BRANCH] = <uint16_t>branch.size
@@ -120,6 +121,7 @@ cdef void free_saved(Saved *saved) noexcept nogil:
     free(saved.ack.data)
     free(saved.tag.data)
     free(saved.contact.data)
+    free(saved.base.data)
     free_relayed(saved.relayed)
     free(saved)
 

@@ -25,6 +25,7 @@ from switchboard.core.waiting_targets import WaitingTargets
 from switchboard.sip.errors import ParseError
 from switchboard.sip.fields import text_of
 from switchboard.sip.flow import Flow
+from switchboard.sip.message import Message, parse_message
 from switchboard.sip.uri import SipUri
 
 RecordOf = Callable[[str, SipUri, Target, str, float], Record]
@@ -103,6 +104,18 @@ class Outside:
         assert self._env.policy.trunks is not None
         far, lines = self._env.policy.trunks.identity(text_of(trunk), text_of(user))
         return make_record(far, b"".join(line + b"\r\n" for line in lines))
+
+    def prove(self, trunk: bytes, sent: bytes, raw: bytes, index: bytes) -> tuple[bytes, bytes] | None:
+        """Return the header line that answers a challenge to the INVITE `sent`, and the offset index of that.
+
+        None: there is no answer. `raw`, `index`: of the 401 or 407.
+        """
+        trunks, request = self._env.policy.trunks, parse_message(sent)
+        found = trunks.by_name.get(text_of(trunk)) if trunks else None
+        if trunks is None or found is None:
+            return None
+        line = trunks.prove(found, request, Message(raw, index)).line
+        return (line, request.index.tobytes()) if line else None
 
     @property
     def _plan(self) -> DialPlan:

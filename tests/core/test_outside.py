@@ -91,6 +91,17 @@ def converse(board: Board, number: str, far: tuple[str, int]) -> Sent:
     return invite
 
 
+def challenged(board: Board, invite: Sent, nonce: str = "n1", *, stale: bool = False) -> Sent:
+    """The provider asks for a password; returns the INVITE that answers it."""
+    line = f"Proxy-Authenticate: {challenge('voip', nonce, MD5, stale=stale)}"
+    board.receive(response(invite.message, 407, tag="asked", lines=(line,)), PROVIDER)
+    ack, again = board.sent()
+    assert (ack.message.method, ack.message.cseq[0]) == ("ACK", invite.message.cseq[0])
+    assert again.message.cseq[0] == invite.message.cseq[0] + 1
+    assert again.message.get("proxy-authorization")
+    return again
+
+
 def shares(board: Board) -> tuple[float, float, float]:
     """Messages that the engine took, that were odd, and transactions that it gave away."""
     stats = board.core.stats()
@@ -105,6 +116,79 @@ def test_a_call_outside_is_the_engines(number: str, far: tuple[str, int]) -> Non
     board = board_of(fragile=False, native=True)
     converse(board, number, far)
     assert shares(board) == (6, 0, 0)
+
+
+@pytest.mark.skipif(not IS_COMPILED, reason="the engine is not compiled")
+def test_a_challenged_call_is_the_engines() -> None:
+    board = board_of(fragile=False, native=True)
+    dial(board, "0905")
+    invite = challenged(board, challenged(board, board.sent()[0]), "n2", stale=True)
+    board.receive(response(invite.message, 180, tag="far", lines=(AT_PROVIDER,)), PROVIDER)
+    board.receive(response(invite.message, 200, tag="far", lines=(AT_PROVIDER,)), PROVIDER)
+    accepted = board.answers()[-1].message
+    board.receive(within("ACK", accepted, 7), LUKAS)
+    assert board.sent()[-1].message.cseq == (6, "ACK")
+    board.receive(within("BYE", accepted, 8), LUKAS)
+    assert board.sent()[-1].message.cseq == (8, "BYE")
+    assert shares(board) == (7, 0, 0)
+
+
+def test_a_challenge_that_comes_again_is_acknowledged_again() -> None:
+    board = board_of()
+    dial(board, "0905")
+    invite = board.sent()[0]
+    again = challenged(board, invite)
+    for tag in ("asked", "asked", "other"):
+        board.receive(response(invite.message, 407, tag=tag), PROVIDER)
+        (ack,) = board.sent()
+        assert (ack.message.cseq, ack.message.to_tag) == ((4, "ACK"), tag)
+    for status in (100, 180, 200):
+        board.receive(response(invite.message, status, tag="late"), PROVIDER)
+    assert not [each for each in board.answers() if each.status >= 180]
+    board.receive(response(again.message, 486, tag="far"), PROVIDER)
+    assert board.statuses()[-1] == 486
+
+
+def test_a_challenged_call_that_nobody_answers_is_repeated_and_ends() -> None:
+    board = board_of()
+    dial(board, "0905")
+    again = challenged(board, board.sent()[0])
+    board.advance(0.6)
+    assert [each.raw for each in board.sent()] == [again.raw]
+    board.advance(40)
+    assert board.statuses()[-1] == 408
+    assert not [each for each in board.sent() if each.raw != again.raw]
+
+
+def test_a_challenged_call_can_be_cancelled() -> None:
+    board = board_of()
+    dial(board, "0905")
+    again = challenged(board, board.sent()[0])
+    board.receive(response(again.message, 180, tag="far"), PROVIDER)
+    board.receive(request("CANCEL", f"sip:0905@{HOST}", cseq=7), LUKAS)
+    (cancel,) = board.sent()
+    assert (cancel.message.cseq, cancel.branch) == ((5, "CANCEL"), again.branch)
+    board.receive(response(again.message, 407, tag="far"), PROVIDER)
+    assert board.statuses()[-1] == 487
+
+
+def test_a_challenge_that_comes_after_the_cancel_is_not_answered() -> None:
+    board = board_of()
+    dial(board, "0905")
+    invite = board.sent()[0]
+    board.receive(request("CANCEL", f"sip:0905@{HOST}", cseq=7), LUKAS)
+    line = f"Proxy-Authenticate: {challenge('voip', 'n1', MD5, stale=False)}"
+    board.receive(response(invite.message, 407, tag="asked", lines=(line,)), PROVIDER)
+    assert [each.message.method for each in board.sent()] == ["ACK"]
+    assert board.statuses()[-1] == 487
+
+
+def test_a_challenge_where_there_is_a_spare() -> None:
+    board = board_of()
+    dial(board, "7123")
+    again = challenged(board, board.sent()[0])
+    board.receive(response(again.message, 503), PROVIDER)
+    assert [each.to for each in board.sent()] == [PROVIDER, OTHER]
 
 
 def test_where_there_is_a_spare_the_reference_sees_the_final_response() -> None:
