@@ -61,3 +61,13 @@ def test_another_programs_file(tmp_path: Path) -> None:
         store._database.execute("PRAGMA user_version = 99")
     with pytest.raises(PresenceError, match="schema 99"):
         PresenceStore(path)
+
+
+def test_while_the_disk_lets_nobody_open_it_what_it_holds_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "presence.db"
+    with closing(PresenceStore(path)) as store:
+        store.write({"sa": b"1"})
+    with file_limit(1), closing(PresenceStore(path)) as again:
+        assert dict(again.read()) == {"sa": b"1"}
+        with pytest.raises(NotWritten):
+            again.write({"sb": b"2"})
