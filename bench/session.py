@@ -35,7 +35,7 @@ LOAD_S = {Way.KILL: 4, Way.TERM: 4, Way.RESTART: 6, Way.ROLL: 12, Way.STOP: 7, W
 LOAD_WITHIN_S = 45.0
 LINES_ON_STREAMS = 150
 """So that each is used before a stranger's connection is closed."""
-RECORDS_WITHIN_S = 8.0
+RECORDS_WITHIN_S = 20.0
 BACK_WITHIN_S = 20.0
 
 

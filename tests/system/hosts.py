@@ -121,6 +121,16 @@ class Hosts:
         said = json.loads(self.boards[asked].cli("status", "--json", check=False).stdout)
         return {f"{one['name']}.{one['instance']}": one for one in said["components"]}
 
+    def wait_missed(self, asked: str, routers: Iterable[str], *workers: str) -> None:
+        """Return when each of these routers, asked about on a host, tells that it cannot reach those workers."""
+
+        def missed() -> bool:
+            status = self.status(asked)
+            told = [" ".join(status[router].get("notes", ())) for router in routers]
+            return all(f"{worker} at " in notes for notes in told for worker in workers)
+
+        wait_until(missed, f"routers that miss {', '.join(workers)}", START_S)
+
     def log(self) -> str:
         """All that was printed."""
         return "\n".join(f"--- {name}\n{board.log()}" for name, board in self.boards.items())

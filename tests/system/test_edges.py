@@ -124,11 +124,7 @@ def test_a_host_with_an_edge_dies_and_comes_back(hosts: Hosts, net: Net) -> None
     hosts.lan.configure(ALPHA, f"address delete {SHARED}/24 dev eth0")
     hosts.lan.configure(GAMMA, f"address add {SHARED}/24 dev eth0")
     hosts.lan.configure(PHONES, "neighbour flush dev eth0")
-    wait_until(
-        lambda: "edge-tx.0" in str(hosts.status(BETA)["router.0"].get("notes")),
-        "what a router tells",
-        START_S,
-    )
+    hosts.wait_missed(BETA, ("router.0", "router.1"), "edge-tx.0", "edge-stream.0")
     callee.invite(over_tcp.aor).expect(480)
     connected[0].callee.start("INFO").expect(430)
     over_tcp.close()

@@ -5,7 +5,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from system.harness import START_S, wait_until
 from system.hosts import ALPHA, BETA, GAMMA, TWO_EDGES, Hosts
 from system.lan import Lan
 from system.linphone import Linphone
@@ -40,11 +39,7 @@ def test_a_call_outlives_the_host_of_its_callers_edge(hosts: Hosts, tmp_path: Pa
         lukas.resume(ours)
         lenka.wait_media(theirs)
         hosts.boards[ALPHA].lose_power()
-        wait_until(
-            lambda: "edge-tx.0" in str(hosts.status(BETA)["router.0"].get("notes")),
-            "what a router tells",
-            START_S,
-        )
+        hosts.wait_missed(BETA, ("router.0", "router.1"), "edge-tx.0")
         lenka.pause(theirs)
         lukas.wait_paused(ours)
         lenka.resume(theirs)
