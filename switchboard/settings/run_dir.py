@@ -63,13 +63,24 @@ def _hold_elsewhere(data_dir: Path) -> Path:
     """The lock lasts as long as the process: its descriptor is never closed."""
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = data_dir / _NAMED_IN
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    descriptor = _opened(path)
     if os.fstat(descriptor).st_uid != os.geteuid():
         raise PermissionError(errno.EACCES, f"{path} belongs to user {os.fstat(descriptor).st_uid}")
     with _alone(data_dir):
         run_dir = _named(descriptor) or _make_elsewhere(descriptor)
         fcntl.flock(descriptor, fcntl.LOCK_SH)
     return run_dir
+
+
+def _opened(path: Path) -> int:
+    """On a disk that is read-only by now a file that is there says enough, and can be locked, too."""
+    flags = os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open(path, flags | os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        return os.open(path, flags | os.O_RDONLY)
 
 
 @contextmanager

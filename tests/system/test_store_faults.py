@@ -77,11 +77,17 @@ def test_full_disk(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "words"), [("become_read_only", "Read-only file system"), ("die", "Input/output error")]
+    ("fault", "words", "name"),
+    [
+        ("become_read_only", "Read-only file system", "data"),
+        ("become_read_only", "Read-only file system", "d" * 100),
+        ("die", "Input/output error", "data"),
+    ],
+    ids=["read-only", "read-only, with the sockets elsewhere", "dead"],
 )
-def test_a_disk_that_fails(tmp_path: Path, fault: str, words: str) -> None:
+def test_a_disk_that_fails(tmp_path: Path, fault: str, words: str, name: str) -> None:
     with failing_disk(tmp_path / "disk", ROOM) as disk:
-        data = disk.path / "data"
+        data = disk.path / name
         data.mkdir()
         with small_disk(data / "run", ROOM), running(data, **NO_HISTORY) as (switchboard, net):
             phone = registered(net, "lukas")
