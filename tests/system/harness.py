@@ -28,8 +28,8 @@ LISTENING = (20_000, 32_000)
 """Ports below those of the kernel's own choice."""
 START_S = 60.0
 """Within this all components are up, even on a busy machine."""
-STOP_S = 5.0
-"""Within this everything has ended after SIGTERM."""
+STOP_S = 15.0
+"""Within this everything has ended after SIGTERM, even on a busy machine."""
 PATIENCE_S = 20.0
 COMMAND_S = 60.0
 POLL_S = 0.05
