@@ -55,11 +55,18 @@ UNTIL_IT_HAS_LOADED := $(shell env --block-signal=INT true 2>/dev/null && echo e
 lab: $(RUNS)
 	@$(UNTIL_IT_HAS_LOADED) $(BIN)/python run_lab.py || { status=$$?; [ $$status -eq 130 ] || exit $$status; }
 
-# The fast tests side by side, as they wait much; then those of real processes, one after the other.
+# The fast tests side by side, as they wait much; then those of real processes, two files at a time, for the same reason;
+# then those alone that measure how long something takes, or how many calls a second pass. A short place
+# for files: the paths of sockets are limited.
 FAST := not system and not phones and not load
+ALONE := load or alone
 PYTEST := $(BIN)/python -m pytest
 test: setup
-	@$(PYTEST) -n 2 -m "$(FAST)"; fast=$$?; $(PYTEST) -m "not ($(FAST))" && exit $$fast
+	@failed=0; place=$$(mktemp --directory); \
+	$(PYTEST) -n 2 -m "$(FAST)" || failed=1; \
+	$(PYTEST) -n 2 --dist loadfile --basetemp="$$place/t" -m "not ($(FAST)) and not ($(ALONE))" || failed=1; \
+	$(PYTEST) -m "$(ALONE)" || failed=1; \
+	rm -rf "$$place"; exit $$failed
 
 check: setup
 	$(BIN)/ruff check $(PATHS)

@@ -344,10 +344,16 @@ def wait_until(check: Callable[[], Found | None], what: str, timeout_s: float = 
 
 
 def free_port(host: str) -> int:
-    """Return a port that nobody uses on `host`, over UDP or TCP, and that the kernel gives to no connection."""
+    """Return a port that nobody uses on `host`, over UDP or TCP, and that the kernel gives to no connection.
+
+    Tests that run side by side (pytest-xdist) draw from different ones.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    first, end = LISTENING
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    sides = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     while True:
-        port = random.randrange(*LISTENING)
+        port = random.randrange(first + number, end, sides)
         with (
             suppress(OSError),
             socket.socket(family, socket.SOCK_DGRAM) as datagrams,

@@ -12,7 +12,7 @@ from system.tools import require_root, require_tools
 from bench.asked import run_dir, stat
 from bench.attack import ATTACKS, Attack, measure
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.alone]
 
 NOBODY = 65534
 ENOUGH = 0.95

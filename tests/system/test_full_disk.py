@@ -13,7 +13,7 @@ from system.harness import INIT_SYSTEM, Switchboard, wait_until
 from bench.ledger import Ledger
 from bench.load import Load, Outcome
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.alone]
 
 RATE, LINES = 20, 100
 BEFORE_S, FULL_S, AFTER_S = 1, 2, 1

@@ -13,7 +13,7 @@ from system.password import PasswordAgent, add_user
 from bench.asked import stat
 from bench.attack import Attack, flooding
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.alone]
 
 GUESSER = "127.1.0.1"
 RATE_LIMIT = 400

@@ -14,7 +14,7 @@ from bench.session import LOAD_S, Session
 from bench.two_hosts import LINK, TwoHosts
 from switchboard.bus.context import SILENCE_MS
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.alone]
 
 ROUTERS = 2
 CELLS = [

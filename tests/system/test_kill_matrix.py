@@ -14,7 +14,7 @@ from bench.ours import PARENT, Ours
 from bench.session import Session
 from switchboard.settings.hosts import LATE, OPTIONAL, Component
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.alone]
 
 ROUTERS = 2
 OFFICE = LATE if is_installed("kamailio") else frozenset()

@@ -11,7 +11,7 @@ from system.user_agent import registered
 from bench.asked import stat
 from bench.start import Registering, fill
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.alone]
 
 MANY = 100_000
 PURGED_WITHIN_S = 60.0

@@ -13,7 +13,7 @@ from system.harness import PATIENCE_S, Switchboard, wait_until
 from system.lan import NETWORK, Lan
 from system.tools import require_root, require_tools
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.alone]
 
 BOARD, GREEDY, MODEST, CALLEE = "board", "greedy", "modest", "callee"
 NAMES = 1_140

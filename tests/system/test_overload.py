@@ -14,7 +14,7 @@ from system.user_agent import UserAgent, registered
 
 from bench.asked import stat
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.alone]
 
 OPTIONS = (
     "OPTIONS sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bKo{number};rport\r\n"

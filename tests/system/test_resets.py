@@ -7,7 +7,7 @@ from system.harness import Switchboard
 from bench.resets import soak
 from bench.soak import MB
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.alone]
 
 CONNECTIONS = 600
 MORE_BYTES = 6 * MB

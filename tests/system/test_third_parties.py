@@ -5,7 +5,7 @@ import pytest
 from bench import forged, hijack, leadback
 from bench.bystander import Reach
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.alone]
 
 
 def test_nobody_takes_over_a_dialog() -> None:
