@@ -65,6 +65,8 @@ cdef bint _begin(Engine self, Message *message, Slice flow, Slice branch) except
         return False
     if self._media_mark.size and not _may_pass_marked(self, message):
         return False
+    if needs_proof and not _may_leave(self, message, flow, caller, target, hops, is_relayed):
+        return False
     if not _may_begin(self, caller, in_dialog):
         return False
     self.admitted += not in_dialog
@@ -97,6 +99,16 @@ cdef bint _copy(Engine self, Message *message, Change *change, Slice flow, Fact 
     self._work.size = 0
     put_request(&self._work, message, change, &self._spans)
     return self._work.size <= LARGEST_SENT
+
+
+cdef bint _may_leave(Engine self, Message *message, Slice flow, Fact *caller, Fact *target, int hops,
+                     bint is_relayed) except -1:
+    """Whether there can be a copy. It is asked ahead of the proof, which the reference would refuse as a replay."""
+    cdef Change change
+    if not is_relayed:
+        return _copy(self, message, &change, flow, caller, target, hops)
+    _fill_change(self, &change, message, flow, caller, target, hops)
+    return _seal_dialog(self, message, &change, caller, target)
 
 
 cdef bint _may_move(Engine self, Message *message, Slice flow, Fact *caller, Fact *target, int hops) except -1:

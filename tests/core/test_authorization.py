@@ -98,6 +98,14 @@ class TestUsers:
             assert board.core.stats()["plain"] == plain + 2
         assert board.statuses()[-1] == 200
 
+    @pytest.mark.parametrize("more", ["x=", "x=;y", f"x={900 * 'x'}"])
+    def test_prove_once_who_they_are_where_a_mask_is_odd(self, more: str) -> None:
+        """A proof that was used may not be used again: what the engine leaves to the reference it has not judged."""
+        board = make_outside()
+        raw = with_password(board, "INVITE", "sip:0905@10.0.0.1")
+        board.receive(raw.replace(b";tag=from-1", f";{more};tag=from-1".encode()), LUKAS)
+        assert board.sent()[0].message.from_uri == "sip:+1@voip.example"
+
     @pytest.mark.parametrize(
         ("user", "far"), [("lukas", "sip:+1@voip.example"), ("lenka", "sip:+2@voip.example")]
     )
