@@ -3,6 +3,8 @@
 cdef enum:
     DEEPEST = 16  # lists and dictionaries within one another
 
+cdef uint64_t _MOST_PACKETS = <uint64_t>1 << 53  # media/commands.py
+
 cdef struct Reply:
     # What an engine (untrusted) has answered (media/commands.py, Told). `packets`: of the sides with two tags.
     bint is_ok
@@ -69,7 +71,8 @@ cdef uint64_t _received(const uint8_t *side, const uint8_t *end) noexcept nogil:
         stream = _first_of(_find(media, end, b"streams", 7))
         while stream != NULL and stream[0] != c'e':
             if _holds(_first_of(_find(stream, end, b"flags", 5)), end, b"RTP", 3):
-                count += _number_at(_find(_find(stream, end, b"stats", 5), end, b"packets", 7))
+                count += min(_number_at(_find(_find(stream, end, b"stats", 5), end, b"packets", 7)), _MOST_PACKETS)
+                count = min(count, _MOST_PACKETS)
             stream = _skip(stream, end, 0)
         media = _skip(media, end, 0)
     return count

@@ -10,6 +10,9 @@ from switchboard.media.engine import Engine
 GONE: Final = "Ran out of ports"
 """After this error rtpengine has deleted the call, also one that was up."""
 
+MOST_PACKETS: Final = 2**53
+"""More are not believed, and not counted."""
+
 _LONGEST_WORDS: Final = 200
 
 Command = Mapping[str, Value]
@@ -100,8 +103,8 @@ def _received(side: Plain) -> int:
         for stream in _list(media, b"streams"):
             flags, stats = _list(stream, b"flags"), _dict(stream).get(b"stats", {})
             packets = _dict(stats).get(b"packets", 0)
-            if b"RTP" in flags and isinstance(packets, int):
-                count += packets
+            if b"RTP" in flags and isinstance(packets, int) and packets > 0:
+                count = min(count + packets, MOST_PACKETS)
     return count
 
 

@@ -53,3 +53,13 @@ def test_what_goes_wrong_is_told(reply: Plain, error: str) -> None:
 def test_nonsense_in_figures_counts_nothing(tags: Plain) -> None:
     figures = read_reply({b"result": b"ok", b"tags": tags}, ENGINE).figures
     assert figures is None or figures.of("a") == 0
+
+
+@pytest.mark.parametrize(("packets", "counted"), [(-5, 0), (2**53, 2**53), (2**64, 2**53), (10**21, 2**53)])
+def test_numbers_that_no_engine_can_have_counted(packets: int, counted: int) -> None:
+    """They have to fit into what is saved, into an event and into a header field."""
+    streams: list[Plain] = [{b"flags": [b"RTP"], b"stats": {b"packets": packets}}] * 3
+    tags: Plain = {b"a": {b"medias": [{b"streams": streams}]}}
+    figures = read_reply({b"result": b"ok", b"tags": tags}, ENGINE).figures
+    assert figures is not None
+    assert figures.of("a") == counted

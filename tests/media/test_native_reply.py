@@ -16,7 +16,9 @@ pytestmark = pytest.mark.skipif(not IS_COMPILED, reason="the engine is not compi
 
 ENGINE = Engine("10.0.0.90", 2223)
 TAGS = ("from-1", "to-1")
-count = st.integers(0, 10**9)
+count = st.one_of(
+    st.integers(0, 10**9), st.sampled_from([-3, 2**53 + 1, 2**63, 2**64 - 1, 10**19 - 1, 10**21])
+)
 odd: st.SearchStrategy[Value] = st.one_of(count, st.binary(max_size=5), st.just([]), st.just({}))
 stats = st.one_of(odd, st.fixed_dictionaries({"packets": st.one_of(odd, count)}))
 flags = st.one_of(odd, st.lists(st.sampled_from([b"RTP", b"RTCP", 3, ["RTP"]]), max_size=3))
