@@ -26,12 +26,19 @@ cdef bint _has_plain_streams(Slice sdp) noexcept nogil:
             stop = end
         if stop - at > 2 and at[0] == c'm' and at[1] == c'=':
             streams += 1
-            if memmem(at, stop - at, b"TCP", 3) != NULL or memmem(at, stop - at, b"tcp", 3) != NULL:
-                return False
-            if memmem(at, stop - at, b"Tcp", 3) != NULL:
+            if _names_tcp(at + 2, stop):
                 return False
         at = stop + 1
     return streams > 0
+
+
+cdef bint _names_tcp(const uint8_t *at, const uint8_t *end) noexcept nogil:
+    """Whether `tcp` stands here, in any case."""
+    while end - at >= 3:
+        if _lowered[at[0]] == c't' and _lowered[at[1]] == c'c' and _lowered[at[2]] == c'p':
+            return True
+        at += 1
+    return False
 
 
 cdef bint _is_clean(Slice sdp) noexcept nogil:
@@ -67,11 +74,11 @@ cdef void _sum_mark(Engine self, uint8_t *to, Slice call_id, Slice tag, Slice cl
     end_sum(&sum, to, MARK_MAC)
 
 
-cdef void _put_mark(Engine self, Buffer *to, Message *message, Slice engine) noexcept:
+cdef void _put_mark(Engine self, Buffer *to, Message *message, const uint8_t *engine) noexcept:
     """Write the mark of a call between phones that this engine relays."""
     cdef uint8_t octets[MARK_SIZE]
     octets[MARK_MAC] = 0
-    memcpy(octets + MARK_MAC + 1, engine.at, MARK_SUM)
+    memcpy(octets + MARK_MAC + 1, engine, MARK_SUM)
     _sum_mark(self, octets, message.call_id, message.from_tag, slice_of(octets + MARK_MAC, octets + MARK_SIZE))
     put_base64(to, octets, MARK_SIZE)
 

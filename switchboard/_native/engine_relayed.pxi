@@ -188,11 +188,13 @@ cdef bint _pass_held(Engine self, Saved *saved, Slice sdp) except -1:
         _pass_of_bye(self, saved, message)
     else:
         self._told = sdp
-        if message.status < 200:
-            is_passed = _take_provisional(self, saved, message)
-        else:
-            is_passed = _take_success(self, saved, message)
-        self._told = nothing()
+        try:
+            if message.status < 200:
+                is_passed = _take_provisional(self, saved, message)
+            else:
+                is_passed = _take_success(self, saved, message)
+        finally:
+            self._told = nothing()  # its octets are the caller's
     if is_passed:
         release(&relayed.held)
         release(&relayed.index)

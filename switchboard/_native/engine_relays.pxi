@@ -4,17 +4,12 @@
 # answer that is not plain, a timer R that fires, or anything odd that comes meanwhile hands the transaction over: the
 # reference asks again by the same names, as a successor does, and knows what to do if there is no engine.
 
-cdef Slice _first_engine(Engine self, Slice call_id) noexcept:
-    """The sum of the engine that is asked first about a new call; nothing if it is gone."""
-    cdef Slice found = nothing()
-    cdef int place = _place_of_call(self, call_id)
-    if not self.media_gone >> place & 1:
-        found.at, found.size = self._sums[place], MARK_SUM
-    return found
-
-
 cdef inline int _place_of_call(Engine self, Slice call_id) noexcept:
     return <int>(crc32_on(0, call_id.at, call_id.size) % <uint32_t>self._media_count)
+
+
+cdef inline bint _is_gone(Engine self, int place) noexcept:
+    return self.media_gone >> place & 1
 
 
 cdef int _place_of_sum(Engine self, const uint8_t *sum, Slice call_id) noexcept:
@@ -38,7 +33,7 @@ cdef bint _may_ask(Engine self, Message *message, Slice flow, Fact *target) noex
         return False
     if peer_address(flow).at[0] & TEXT_ADDRESS or peer_address(there).at[0] & TEXT_ADDRESS:
         return False
-    return _sdp_in(message, &body) == 1 and _first_engine(self, message.call_id).size > 0
+    return _sdp_in(message, &body) == 1 and not _is_gone(self, _place_of_call(self, message.call_id))
 
 
 cdef bint _may_pass_marked(Engine self, Message *message) noexcept:
@@ -53,7 +48,7 @@ cdef bint _may_pass_marked(Engine self, Message *message) noexcept:
         return False
     if not _read_mark(self, message, self._media_mark, engine):
         return False
-    return not self.media_gone >> _place_of_sum(self, engine, message.call_id) & 1
+    return not _is_gone(self, _place_of_sum(self, engine, message.call_id))
 
 
 cdef bint _has_body(const Message *message) noexcept nogil:
@@ -64,13 +59,13 @@ cdef int _begin_relayed(Engine self, Message *message, Slice flow, Slice branch,
                         Slice user) except -1:
     """Begin the transaction of an INVITE whose offer an engine is to see first; False if it is odd."""
     cdef uint8_t mark[4 * MARK_SIZE]
-    cdef Slice sdp, engine = _first_engine(self, message.call_id)
+    cdef Slice sdp
     cdef Saved *saved
     cdef Change change
     _fill_change(self, &change, message, flow, caller, target, hops)
     self._text.size = 0
     put(&self._text, b";me=", 4)
-    _put_mark(self, &self._text, message, engine)
+    _put_mark(self, &self._text, message, self._sums[_place_of_call(self, message.call_id)])
     memcpy(mark, self._text.data, self._text.size)
     change.mark, change.is_open, change.branch = slice_of(mark, mark + self._text.size), True, nothing()
     if not _seal_dialog(self, message, &change, caller, target):

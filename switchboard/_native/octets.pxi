@@ -42,7 +42,7 @@ cdef inline Slice nothing() noexcept nogil:
 
 
 cdef inline bint same(Slice one, Slice other) noexcept nogil:
-    return one.size == other.size and memcmp(one.at, other.at, one.size) == 0
+    return one.size == other.size and (one.size == 0 or memcmp(one.at, other.at, one.size) == 0)
 
 
 cdef inline bint is_text(Slice one, const char *text, Py_ssize_t size) noexcept nogil:

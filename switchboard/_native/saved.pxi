@@ -139,7 +139,8 @@ cdef void keep(Buffer *buffer, Slice octets) noexcept nogil:
     if data == NULL:
         buffer.failed = True
         return
-    memcpy(data, octets.at, octets.size)
+    if octets.size:
+        memcpy(data, octets.at, octets.size)
     buffer.data, buffer.size, buffer.room = data, octets.size, octets.size + 1
 
 

@@ -147,7 +147,8 @@ cdef bint _read_side(Side *side, Slice octets, Slice local) noexcept nogil:
         return False
     side.kind, side.target, side.owner = octets.at[0], octets.at + 1, octets.at + 1 + SEAL_SUM
     side.flow[0] = octets.at[SIDE_FLOW]
-    memcpy(side.flow + 1, local.at, local.size)
+    if local.size:
+        memcpy(side.flow + 1, local.at, local.size)
     side.flow_size = 1 + local.size + octets.size - SIDE_FLOW - 1
     memcpy(side.flow + 1 + local.size, octets.at + SIDE_FLOW + 1, octets.size - SIDE_FLOW - 1)
     flow.at, flow.size = side.flow, side.flow_size

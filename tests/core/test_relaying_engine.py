@@ -189,7 +189,13 @@ def test_a_question_without_an_answer_is_asked_by_the_reference() -> None:
     assert only(made.sent()).message.body == OURS
 
 
-@pytest.mark.parametrize("raw", [invite(b""), invite(OFFER.replace(b"RTP/AVP 0", b"TCP/BFCP *"))])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        invite(b""),
+        *(invite(OFFER.replace(b"RTP/AVP", each)) for each in (b"TCP/BFCP", b"tCp/BFCP", b"tcP/BFCP")),
+    ],
+)
 def test_what_is_not_plain_is_the_references(raw: bytes) -> None:
     made = whole()
     made.receive(raw, LUKAS)
