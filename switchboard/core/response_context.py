@@ -129,6 +129,8 @@ class ResponseContext(Forks):
             self._take(branch, response, effects)
         else:
             branch.armed.pop("N", None)
+            if response.status < 200 and branch.final is None:
+                branch.send_held_cancel(effects)  # now: an engine takes its time, or has the response dropped
             self._relayed.response(
                 self._branches.index(branch), response, partial(self._take, branch), effects
             )

@@ -48,6 +48,21 @@ def up(made: Board, offer: bytes = OFFER) -> tuple[Message, Message]:
     return invited, answered
 
 
+@pytest.mark.parametrize("told", [ok(THEIRS), Told(ENGINES[0], error="No")])
+def test_a_cancel_that_waited_for_a_ringing_phone_does_not_wait_for_an_engine(told: Told) -> None:
+    made = board()
+    made.receive(invite(), LUKAS)
+    made.relayed(ok(OURS))
+    invited = only(made.sent()).message
+    made.receive(request("CANCEL", CALLEE), LUKAS)
+    made.receive(accepted(invited, status=183), LENKA)
+    assert only(made.sent()).message.method == "CANCEL"
+    made.relayed(told)
+    made.advance(400)
+    assert made.statuses()[-1] == 487
+    assert not [key for key in made.log if key[:1] in b"UT"]
+
+
 def test_offer_and_answer_go_by_an_engine() -> None:
     made = board()
     made.receive(invite(), LUKAS)
