@@ -71,6 +71,8 @@ class Forks:
 
     def is_alive(self) -> bool:
         """Whether anything may still come of the forwarded requests."""
+        if self._relayed is not None and self._relayed.holds:
+            return True
         for branch in self._branches:  # noqa: SIM110
             if branch.is_alive:
                 return True
@@ -81,7 +83,7 @@ class Forks:
         return [branch.client for branch in self._branches if branch.client is not None]
 
     def lingering(self) -> list[ClientTransaction] | None:
-        """The client transactions that are there yet; None while a final response is missing, or one waits."""
+        """The client transactions that are there yet; None while a final response is missing, or an engine is asked."""
         if self._relayed is not None and self._relayed.holds:
             return None
         clients = []

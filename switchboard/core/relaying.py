@@ -111,8 +111,8 @@ class Relayed:
 
     @property
     def holds(self) -> bool:
-        """Whether a response waits for an engine."""
-        return bool(self._held)
+        """Whether something waits for an engine: a response, or a BYE, whose own response may have been made here."""
+        return bool(self._held) or self._is_ending
 
     @property
     def _sides(self) -> tuple[str, str]:
@@ -314,6 +314,11 @@ class Relayed:
                 return
             del self._held[at]
             then(self._with_figures(response), effects)
+
+
+def holds(*saved: Fields) -> bool:
+    """Whether something of what was `saved` waits for an engine."""
+    return any(held or any(ending[:1]) for _, held, *ending in saved)
 
 
 def warning_of(why: str) -> str:

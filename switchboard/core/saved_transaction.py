@@ -20,6 +20,7 @@ from switchboard.core.client_transaction import ClientState, ClientTransaction
 from switchboard.core.commands import Fields, ProxyEffects
 from switchboard.core.environment import Environment
 from switchboard.core.own_requests import OwnRequest
+from switchboard.core.relaying import holds
 from switchboard.core.response_context import ResponseContext, restore_context
 from switchboard.core.server_transaction import ServerState, ServerTransaction
 from switchboard.core.timers import TimerValues
@@ -198,8 +199,10 @@ class SavedTransaction:
 
     @property
     def awaits(self) -> bool:
-        """Whether it must go on at once: a final response is missing, or a name was being resolved."""
+        """Whether it must go on at once: a final response is missing, a name was being resolved, or an engine asked."""
         if self.base[0] and self.state[1][0] <= ServerState.PROCEEDING:
+            return True
+        if self.state[2] and holds(*[each for each in self.state[2][3:-1] if not isinstance(each, int)]):
             return True
         return any(branch[-1] is None and not branch[STATUS_FIELD] for branch in self._branches)
 

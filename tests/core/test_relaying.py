@@ -154,6 +154,20 @@ def test_a_caller_gives_up_while_an_engine_is_asked() -> None:
     assert not made.sent()
 
 
+@pytest.mark.parametrize("pause_s", [0, 40, 100])
+def test_nothing_is_left_of_a_bye_that_reaches_nobody_while_an_engine_is_asked(pause_s: float) -> None:
+    made = board()
+    _, answered = up(made)
+    made.receive(again("BYE", answered), LUKAS)
+    made.lose(only(made.sent()))
+    assert made.statuses()[-1] == 500
+    made.advance(pause_s)
+    made.relayed(Told(ENGINES[0], figures=Figures({"from-1": 250})))
+    made.advance(100)
+    assert [event.kind for event in made.events].count("relayed") == 1
+    assert not [key for key in made.log if key[:1] in b"UT"]
+
+
 @pytest.mark.parametrize("by", [LUKAS, LENKA])
 def test_a_bye_ends_it_at_the_engine(by: object) -> None:
     made = board()
