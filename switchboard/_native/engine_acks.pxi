@@ -16,7 +16,7 @@ cdef bint _take_ack(Engine self, Message *message, Slice flow, Saved *saved) exc
     awaiting = _find_awaited(self, message.call_id, message.from_tag, message.sequence)
     if awaiting == NULL and (self.others_await or self.others):  # it may be for a refusal of the reference
         return False
-    target = _led(self, message)
+    target = _led(self, message, flow)
     if target == NULL or (self._media_mark.size and (_has_body(message) or self._token.size)):
         return False  # it may answer an offer in a 2xx
     caller = _caller(self, message, flow, False)

@@ -148,8 +148,11 @@ cdef Fact *_callee(Engine self, Message *message, Slice flow) except? NULL:
     return fact if fact != NULL else _led_outside(self, message, flow, True)
 
 
-cdef Fact *_led(Engine self, Message *message) except? NULL:
-    """The same of a request within a dialog that our Route leads to where its target was (dialog_routing.py)."""
+cdef Fact *_led(Engine self, Message *message, Slice source) except? NULL:
+    """The same of a request within a dialog that our Route leads to where its target was (dialog_routing.py).
+
+    `source`: the flow over which it came.
+    """
     cdef uint8_t octets[LONGEST_SEAL]
     cdef Side sides[2]
     cdef Side *there = &sides[1]
@@ -163,7 +166,9 @@ cdef Fact *_led(Engine self, Message *message) except? NULL:
         here, there = &sides[1], &sides[0]
         if not read_seal(seal, self._key, message.call_id, message.to_tag, octets, there, here):
             return NULL
-    if there.kind & (SIDE_NAMED | SIDE_CLAIMED):
+    if there.kind & SIDE_NAMED:
+        return NULL
+    if there.kind & SIDE_CLAIMED and message.method != ACK and not _comes_from(here, source):
         return NULL
     if not self._admits_all and _is_nobody(here.owner):
         return NULL
@@ -174,6 +179,14 @@ cdef Fact *_led(Engine self, Message *message) except? NULL:
     if (there.kind & SIDE_TRANSLATED or has_connection(flow)) and not _is_nobody(there.owner):
         return _along(self, uri, flow, there.owner, message.to_uri, message.method == ACK and is_stream(flow))
     return _along(self, uri, flow, NULL, nothing(), False)
+
+
+cdef bint _comes_from(const Side *here, Slice source) noexcept nogil:
+    """Whether a flow is from where that side is: behind address translation others share the address."""
+    cdef Slice flow = slice_of(here.flow, here.flow + here.flow_size)
+    if not same(peer_address(source), peer_address(flow)):
+        return False
+    return not here.kind & SIDE_TRANSLATED or flow_port(source) == flow_port(flow)
 
 
 cdef Fact *_along(Engine self, Slice uri, Slice flow, const uint8_t *owner, Slice callee, bint is_ack) except? NULL:

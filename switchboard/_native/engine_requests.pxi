@@ -50,7 +50,7 @@ cdef bint _begin(Engine self, Message *message, Slice flow, Slice branch) except
         return False
     if self._keeps_messages and message.method == MESSAGE and not in_dialog:  # nobody may take it (`core/keeping.py`)
         return False
-    target = _led(self, message) if in_dialog else _callee(self, message, flow)
+    target = _led(self, message, flow) if in_dialog else _callee(self, message, flow)
     if target == NULL:
         return False
     is_outside = not in_dialog and field_of(target, F_TRIED).size > 0
@@ -190,6 +190,7 @@ cdef int _forward(Engine self, Message *message, Slice flow, Slice branch, Fact 
     """Begin the transaction of a request whose copy is in `_work`, send or prepare the 100, and send the copy."""
     cdef Saved *saved = _open_proxied(self, message, flow, branch, caller, target, change.branch)
     saved.is_masked, saved.has_more = change.is_masked, change.groups.size > 1
+    saved.is_outside = change.is_outside
     saved.sent_sequence = change.number or message.sequence
     self._response.size = 0
     put_response(&self._response, message, change, literal(b"SIP/2.0 100 Trying", 18), nothing())

@@ -227,23 +227,49 @@ cdef bint _may_relay(Engine self, Saved *saved, Message *message) except -1:
         return True
     if _is_at(contact, target) or _is_same_place(self, contact, target):
         return True
-    return _moves_callee(self, saved, message, contact)
+    return _moves_outside(self, saved, message, contact) if saved.is_outside \
+        else _moves_callee(self, saved, message, contact)
 
 
-cdef bint _moves_callee(Engine self, Saved *saved, Message *message, Slice contact) except -1:
-    """Seal the Contact of a callee with a connection, who is reached over that whatever it names (record_route.py)."""
-    cdef Slice uri = uri_in_brackets(contact), flow = part(saved, P_HOP)
+cdef Slice _old_seal(Message *message) noexcept:
+    """The seal in our Record-Route of a response; nothing if that is not written as we write it."""
     cdef Slice seal = _seal_in(value_of(message, H_RECORD_ROUTE))
     cdef const uint8_t *mark
-    cdef Fact *fact
-    if uri.size == 0 or not has_connection(flow) or seal.size < 2 or seal.at[seal.size - 1] != c'>':
-        return False
-    if memchr(seal.at, c',', seal.size) != NULL:
-        return False
+    if seal.size < 2 or seal.at[seal.size - 1] != c'>' or memchr(seal.at, c',', seal.size) != NULL:
+        return nothing()
     seal.size -= 1
     mark = <const uint8_t *>memchr(seal.at, c';', seal.size)
     if mark != NULL:
         seal.size = mark - seal.at
+    return seal
+
+
+cdef bint _moves_outside(Engine self, Saved *saved, Message *message, Slice contact) except -1:
+    """Seal where a gateway or provider is by its Contact, which is another place than the one called."""
+    cdef Slice flow = part(saved, P_HOP), seal = _old_seal(message)
+    cdef Fact *fact
+    if seal.size == 0:
+        return False
+    self._text.size = 0
+    put_octet(&self._text, <uint8_t>flow.size)
+    put_slice(&self._text, flow)
+    put_slice(&self._text, contact)
+    fact = _told_of(self, c'Q', content(&self._text), self._outside.side)
+    if fact == NULL:
+        return False
+    self._seal.size = 0
+    if not replace_callee(&self._seal, seal, self._key, message.call_id, message.from_tag, flow, field_of(fact, 0)):
+        return False
+    self._moved = seal
+    return True
+
+
+cdef bint _moves_callee(Engine self, Saved *saved, Message *message, Slice contact) except -1:
+    """Seal the Contact of a callee with a connection, who is reached over that whatever it names (record_route.py)."""
+    cdef Slice uri = uri_in_brackets(contact), flow = part(saved, P_HOP), seal = _old_seal(message)
+    cdef Fact *fact
+    if uri.size == 0 or not has_connection(flow) or seal.size == 0:
+        return False
     fact = _sum_of(self, uri)
     if fact == NULL:
         return False
@@ -258,18 +284,21 @@ cdef bint _moves_callee(Engine self, Saved *saved, Message *message, Slice conta
 
 cdef void _put_moved(Engine self, Py_ssize_t tail) noexcept:
     """Put the new seal in the place of the old one, wherever that stands in `_response` ahead of its `tail`."""
-    cdef uint8_t *at = self._response.data
-    cdef Py_ssize_t size = self._moved.size
-    cdef uint8_t *end = at + self._response.size - tail - size
-    while at <= end:
-        at = <uint8_t *>memchr(at, self._moved.at[0], end - at + 1)
-        if at == NULL:
+    cdef Buffer *to = &self._response
+    cdef Py_ssize_t at = 0, size = self._moved.size, more = self._seal.size - size
+    cdef uint8_t *found
+    while to.size - tail - at >= size:
+        found = <uint8_t *>memmem(to.data + at, to.size - tail - at, self._moved.at, size)
+        if found == NULL:
             return
-        if memcmp(at, self._moved.at, size) == 0:
-            memcpy(at, self._seal.data, size)
-            at += size
-        else:
-            at += 1
+        at = found - to.data
+        if more > 0 and not reserve(to, more):
+            return
+        if more:
+            memmove(to.data + at + self._seal.size, to.data + at + size, to.size - at - size)
+        memcpy(to.data + at, self._seal.data, self._seal.size)
+        to.size += more
+        at += self._seal.size
 
 
 cdef void _relay(Engine self, Saved *saved, Message *message) noexcept:

@@ -58,6 +58,7 @@ cdef struct Saved:
     double client_interval
     double armed[LETTERS]  # 0 for a timer that does not run
     bint is_masked, has_more  # whether it bears a mask, and other targets wait for its failure
+    bint is_outside  # whether it went out by the dial plan
     bint in_dialog, begins_call, rang, cancelled, cancel_wanted, is_touched, is_over, is_settled
     bint is_answered_reliably, is_sent_reliably  # whether the flows of the server and of the client are of streams
     Saved *next_touched

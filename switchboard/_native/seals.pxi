@@ -202,3 +202,19 @@ cdef bint move_callee(Buffer *to, Slice text, Slice key, Slice call_id, Slice ta
     _sum_dialog(octets, key, call_id, tag, claim)
     put_base64(to, octets, SEAL_MAC + claim.size)
     return True
+
+
+cdef bint replace_callee(Buffer *to, Slice text, Slice key, Slice call_id, Slice tag, Slice flow,
+                         Slice callee) noexcept nogil:
+    """Write a seal made for a caller with this `tag` anew, with another `callee`: a side with our address.
+
+    False for no such seal, or one in which the callee is not at this `flow`.
+    """
+    cdef uint8_t octets[LONGEST_SEAL]
+    cdef Side caller, old
+    cdef const uint8_t *claim = octets + SEAL_MAC
+    if not read_seal(text, key, call_id, tag, octets, &caller, &old):
+        return False
+    if not same(slice_of(old.flow, old.flow + old.flow_size), flow):
+        return False
+    return put_seal(to, key, slice_of(claim + 2, claim + 2 + claim[1]), callee, call_id, tag)

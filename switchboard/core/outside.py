@@ -11,11 +11,13 @@ from typing import Final
 
 from switchboard.codec import pack
 from switchboard.core.dial_plan import DialPlan, number_of
+from switchboard.core.dialog_seal import packed_side
 from switchboard.core.environment import Environment
 from switchboard.core.gruu import is_gruu
 from switchboard.core.large_requests import LASTS_S
 from switchboard.core.preprocess import MAX_BREADTH, parse_request_uri
 from switchboard.core.record import Record, make_record
+from switchboard.core.record_route import outside_side
 from switchboard.core.refusal import Refusal
 from switchboard.core.request import address_of_record, user_of
 from switchboard.core.target import Target
@@ -104,6 +106,17 @@ class Outside:
         assert self._env.policy.trunks is not None
         far, lines = self._env.policy.trunks.identity(text_of(trunk), text_of(user))
         return make_record(far, b"".join(line + b"\r\n" for line in lines))
+
+    def side(self, told: bytes) -> bytes:
+        """The packed side of a dialog at the gateway or provider that has answered.
+
+        `told`: the flow to it behind its length in one octet, then the value of its Contact.
+        """
+        end = 1 + told[0]
+        policy, flow = self._env.policy, Flow.unpack(told[1:end])
+        return make_record(
+            packed_side(outside_side(text_of(told[end:]), flow, policy.seals, policy.own), True)
+        )
 
     def prove(self, trunk: bytes, sent: bytes, raw: bytes, index: bytes) -> tuple[bytes, bytes] | None:
         """Return the header line that answers a challenge to the INVITE `sent`, and the offset index of that.

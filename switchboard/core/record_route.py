@@ -114,7 +114,7 @@ def lead_to_callee(
     if found is None:
         return raw
     old, sides, text = found
-    side = _callee_side(incoming, target, flow, text, seals)
+    side = _callee_side(incoming.own, target, flow, text, seals)
     head = response.headers_end - (response.index[BODY_END] - len(raw))
     new = seals.make(Sides(sides.caller, side), response.call_id, response.from_tag).encode()
     return raw[:head].replace(old, new) + raw[head:]
@@ -204,15 +204,18 @@ def first_callee_side(
     return _new(Side, (to, *sums, False, is_named, may_follow, is_named and not may_follow))
 
 
-def _callee_side(
-    incoming: IncomingRequest, target: Target, flow: Flow, text: str, seals: DialogSeals
-) -> Side:
+def outside_side(contact: str, flow: Flow, seals: DialogSeals, own: OwnDomains) -> Side:
+    """The same when it has answered with this value of a Contact, if it is nobody of ours and was called by its URI."""
+    return _callee_side(own, Target("", NOBODY), flow, _first_uri_in(contact), seals)
+
+
+def _callee_side(own: OwnDomains, target: Target, flow: Flow, text: str, seals: DialogSeals) -> Side:
     uri = _parsed(text)
     sums = seals.target_of(uri, text), seals.user(target.user)
     may_follow = bool(target.user)
-    if uri is None or flow.connection or incoming.own.owns(uri) or _is_behind(uri, target, flow):
+    if uri is None or flow.connection or own.owns(uri) or _is_behind(uri, target, flow):
         return _new(Side, (flow, *sums, True, False, may_follow, False))
-    return _side_at(uri, flow, sums, may_follow, incoming.own)
+    return _side_at(uri, flow, sums, may_follow, own)
 
 
 def _side_at(uri: SipUri, known: Flow, sums: tuple[bytes, bytes], may_follow: bool, own: OwnDomains) -> Side:

@@ -14,6 +14,7 @@ from switchboard.core.trunks import ASSERTED, NONE, Trunk, Trunks
 from switchboard.sip.message import Message
 
 PROVIDER, OTHER, GATEWAY = ("10.9.0.1", 5060), ("10.9.0.2", 5060), ("10.9.0.3", 5060)
+ELSEWHERE = "sip:900@10.9.7.7:5070"
 RULES = (
     Rule("out", pattern_of("0*"), 1, "+421", ("sip:10.9.0.1;trunk=p",)),
     Rule("spare", pattern_of("7*"), 0, "", ("sip:10.9.0.1;trunk=p", "sip:10.9.0.2;trunk=q")),
@@ -31,6 +32,8 @@ CALLEES = ("0905", "0905123456", "9123", "7123", "lenka", "8123", "5123", "4123"
 AT_PROVIDER = f"Contact: <sip:900@{PROVIDER[0]}:{PROVIDER[1]}>"
 FAR_LINES = (
     (AT_PROVIDER,),
+    (f"Contact: <{ELSEWHERE}>",),
+    ("Contact: <sip:900@node7.voip.example>",),
     (AT_PROVIDER, "Session-Expires: 1800"),
     (f"Proxy-Authenticate: {challenge('voip', 'n1', MD5, stale=False)}", AT_PROVIDER),
     (f"WWW-Authenticate: {challenge('voip', 'n2', SHA256, stale=True)}",),
@@ -74,16 +77,16 @@ def within(method: str, accepted: Message, number: int, contact: str = "sip:900@
     return raw.replace(f"To: <{contact}>".encode(), f"To: <{accepted.to_uri}>".encode())
 
 
-def converse(board: Board, number: str, far: tuple[str, int]) -> Sent:
-    """A whole call by the phone; returns what left of its INVITE."""
+def converse(board: Board, number: str, far: tuple[str, int], contact: str = "") -> Sent:
+    """A whole call by the phone; returns what left of its INVITE. `contact`: of the other side, "" for `far`."""
     dial(board, number)
     invite = board.sent()[0]
-    lines = (f"Contact: <sip:900@{far[0]}:5060>",)
+    contact = contact or f"sip:900@{far[0]}:5060"
+    lines = (f"Contact: <{contact}>",)
     for status in (180, 200):
         board.receive(response(invite.message, status, tag="far", lines=lines), far)
     accepted = board.answers()[-1].message
     assert (accepted.status, accepted.cseq) == (200, (7, "INVITE"))
-    contact = f"sip:900@{far[0]}:5060"
     board.receive(within("ACK", accepted, 7, contact), LUKAS)
     board.receive(within("BYE", accepted, 8, contact), LUKAS)
     board.receive(response(board.sent()[-1].message, 200, tag="far"), far)
@@ -116,6 +119,31 @@ def test_a_call_outside_is_the_engines(number: str, far: tuple[str, int]) -> Non
     board = board_of(fragile=False, native=True)
     converse(board, number, far)
     assert shares(board) == (6, 0, 0)
+
+
+@pytest.mark.skipif(not IS_COMPILED, reason="the engine is not compiled")
+@pytest.mark.parametrize("contact", [ELSEWHERE, "sip:900@10.9.0.1:5070", "sip:10.9.7.7;transport=udp"])
+def test_a_provider_that_names_another_address_than_the_one_called_is_the_engines(contact: str) -> None:
+    board = board_of(fragile=False, native=True)
+    converse(board, "0905", PROVIDER, contact)
+    assert shares(board) == (6, 0, 0)
+
+
+def test_a_stranger_is_not_brought_where_a_provider_says_to_be() -> None:
+    """A claimed address gets requests of the dialog from where the phone was, and from nowhere else."""
+    board = board_of()
+    dial(board, "0905")
+    board.receive(
+        response(board.sent()[0].message, 200, tag="far", lines=(f"Contact: <{ELSEWHERE}>",)), PROVIDER
+    )
+    accepted = board.answers()[-1].message
+    for source in (("10.6.6.6", 5060), LENKA, LUKAS, (LUKAS[0], 5099)):
+        raw = within("INFO", accepted, 9 + source[1], ELSEWHERE).replace(
+            b"z9hG4bK", b"z9hG4bK%d" % ord(source[0][-1])
+        )
+        board.receive(raw, source)
+        went = [each.to for each in board.sent() if each.message.method == "INFO"]
+        assert went == ([("10.9.7.7", 5070)] if source[0] == LUKAS[0] else [])
 
 
 @pytest.mark.skipif(not IS_COMPILED, reason="the engine is not compiled")
