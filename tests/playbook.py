@@ -42,7 +42,7 @@ from switchboard.registrar.binding import Binding
 from switchboard.registrar.replica import Replica
 from switchboard.registrar.user_table import pack_users
 from switchboard.sip.errors import ParseError
-from switchboard.sip.flow import NAMES, UDP, Flow
+from switchboard.sip.flow import NAMES, UDP, Flow, format_hop
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.respond import Hop
 from switchboard.sip.scan import scan
@@ -480,7 +480,7 @@ def request(
     transport, (host, port) = (source.transport, source.hop) if isinstance(source, Flow) else (UDP, source)
     head = [
         f"{method} {uri} SIP/2.0",
-        f"Via: SIP/2.0/{NAMES[transport]} {host}:{port};branch={branch};rport",
+        f"Via: SIP/2.0/{NAMES[transport]} {format_hop(host, port)};branch={branch};rport",
         *([f"Max-Forwards: {max_forwards}"] if max_forwards else []),
         f"From: <{caller}>;tag=from-1",
         f"To: <{uri}>{tag}",

@@ -54,7 +54,7 @@ cdef enum:
     F_CALLED = 5
     F_SAVED = 6
     F_LOOKUP = 7
-    F_MAY_MOVE = 8
+    F_FLAGS = 8
     F_TRUNK = 9  # of what leads outside (core/outside.py)
     F_CALLED_THERE = 10
     F_GROUPS = 11
@@ -62,6 +62,9 @@ cdef enum:
     ADDS_RECEIVED = 1
     IS_EXEMPT = 2
     IS_TRUSTED = 4
+    MAY_MOVE = 1
+    IS_BEHIND = 2
+    IS_PUBLIC = 4
 
 cdef enum:
     TRYING
@@ -109,7 +112,7 @@ cdef class Engine:
     `others_await`: whether it awaits ACKs. `is_pressing`: whether new requests may have to be
     refused, which the reference decides; `admitted` counts the others. `tcp_above`: octets of a request above which
     the reference decides whether it goes by TCP. `keeps_messages`: whether texts are the reference's. `relays`: whether
-    no, some or all calls have their media relayed, and belong to the reference. `asked`: whether the reference was,
+    no, some or all calls have their media relayed (core/relay_rules.py). `asked`: whether the reference was,
     since that was reset: then the
     step ends with what it decided.
     """

@@ -27,7 +27,7 @@ cdef int _place_of_sum(Engine self, const uint8_t *sum, Slice call_id) noexcept:
 cdef bint _may_ask(Engine self, Message *message, Slice flow, Fact *target) noexcept:
     """Whether the INVITE of a relayed call is the engine's: from phone to phone, with an offer, and an engine there."""
     cdef Slice there = field_of(target, F_HOP), body
-    if self._relays != RELAYS_ALL or not self._media_count or self._asked.count >= MOST_ASKED:
+    if not self._media_count or self._asked.count >= MOST_ASKED:
         return False
     if flow.at[0] >= FIRST_OF_WEB or there.at[0] >= FIRST_OF_WEB:
         return False
@@ -56,7 +56,7 @@ cdef bint _has_body(const Message *message) noexcept nogil:
 
 
 cdef int _begin_relayed(Engine self, Message *message, Slice flow, Slice branch, Fact *caller, Fact *target, int hops,
-                        Slice user) except -1:
+                        Slice user, bint is_needed) except -1:
     """Begin the transaction of an INVITE whose offer an engine is to see first; False if it is odd."""
     cdef uint8_t mark[4 * MARK_SIZE]
     cdef Slice sdp
@@ -76,6 +76,7 @@ cdef int _begin_relayed(Engine self, Message *message, Slice flow, Slice branch,
     saved = _open_proxied(self, message, flow, branch, caller, target, nothing())
     saved.sent_sequence = message.sequence
     _make_leg(self, saved, message, target)
+    saved.relayed.is_needed = is_needed
     self._response.size = 0
     put_response(&self._response, message, &change, literal(b"SIP/2.0 100 Trying", 18), nothing())
     _begin_server(self, saved)
@@ -100,7 +101,7 @@ cdef Relayed *_make_relayed(Saved *saved, int place) except NULL:
 cdef int _make_leg(Engine self, Saved *saved, Message *message, Fact *target) except -1:
     cdef Relayed *relayed = _make_relayed(saved, _place_of_call(self, message.call_id))
     relayed.is_leg, relayed.routing_hash = True, _routing_hash(message)
-    relayed.may_move = field_of(target, F_MAY_MOVE).at[0]
+    relayed.may_move = field_of(target, F_FLAGS).at[0] & MAY_MOVE
     self._text.size = 0
     put_slice(&self._text, message.branch)
     put(&self._text, b".0", 2)

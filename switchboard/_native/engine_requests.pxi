@@ -41,7 +41,7 @@ cdef bint _begin(Engine self, Message *message, Slice flow, Slice branch) except
     cdef Fact *target
     cdef Change change
     cdef object user = b""
-    cdef bint is_relayed
+    cdef int relaying = NOT_RELAYED
     if hops < 1 or (not in_dialog and self.is_pressing):
         return False
     if needs_proof and (self._asserts or not message.seen[H_PROXY_AUTHORIZATION] or message.size > MOST_PROVED):
@@ -59,13 +59,13 @@ cdef bint _begin(Engine self, Message *message, Slice flow, Slice branch) except
         return False
     if message.size > self._tcp_above - MOST_ADDED and _may_move(self, message, flow, caller, target, hops):
         return False
-    is_relayed = self._relays and message.method == INVITE and not in_dialog \
-        and _may_be_relayed(self, message, flow, caller, target)
-    if is_relayed and (is_outside or not _may_ask(self, message, flow, target)):
+    if self._relays and message.method == INVITE and not in_dialog:
+        relaying = _relaying_of(self, message, flow, caller, target)
+    if relaying == IN_DOUBT or (relaying and (is_outside or not _may_ask(self, message, flow, target))):
         return False
     if self._media_mark.size and not _may_pass_marked(self, message):
         return False
-    if needs_proof and not _may_leave(self, message, flow, caller, target, hops, is_relayed):
+    if needs_proof and not _may_leave(self, message, flow, caller, target, hops, relaying != NOT_RELAYED):
         return False
     if not _may_begin(self, caller, in_dialog):
         return False
@@ -76,8 +76,12 @@ cdef bint _begin(Engine self, Message *message, Slice flow, Slice branch) except
             return True  # it was refused
         if is_outside and not same(slice_in(user), field_of(self._dialler, D_SHOWN)):
             return False
-    if is_relayed:
-        return bool(_begin_relayed(self, message, flow, branch, caller, target, hops, slice_in(user)))
+    if relaying:
+        return bool(
+            _begin_relayed(
+                self, message, flow, branch, caller, target, hops, slice_in(user), relaying == RELAYING_NEEDED
+            )
+        )
     if not _copy(self, message, &change, flow, caller, target, hops):
         return False
     self.branches += 1
@@ -114,7 +118,7 @@ cdef bint _may_leave(Engine self, Message *message, Slice flow, Fact *caller, Fa
 cdef bint _may_move(Engine self, Message *message, Slice flow, Fact *caller, Fact *target, int hops) except -1:
     """Whether it may have to go by TCP, for its size (core/large_requests.py)."""
     cdef Change change
-    if not field_of(target, F_MAY_MOVE).at[0]:
+    if not field_of(target, F_FLAGS).at[0] & MAY_MOVE:
         return False
     return not _copy(self, message, &change, flow, caller, target, hops) or self._work.size > self._tcp_above
 

@@ -25,6 +25,7 @@ cdef struct Relayed:
     bint is_leg  # a fork of an INVITE
     bint is_closed  # it has failed
     bint has_figures
+    bint is_needed  # the call cannot be without
     bint may_move  # to TCP, if it becomes large
     uint64_t packets[2]  # of who sent the BYE, and of the other side
     uint32_t routing_hash
@@ -58,7 +59,7 @@ cdef void pack_relayed(Buffer *buffer, const Relayed *relayed, Slice host, int p
         pack_list(buffer, 3)
         pack_truth(buffer, False)
         pack_truth(buffer, False)
-        pack_truth(buffer, True)
+        pack_truth(buffer, relayed.is_needed)
         pack_truth(buffer, False)
         pack_text(buffer, content(&relayed.name))
         pack_truth(buffer, relayed.is_closed)

@@ -21,13 +21,16 @@ from switchboard.core.preprocess import Routing, parse_request_uri
 from switchboard.core.record import Record, make_record
 from switchboard.core.record_route import caller_side, first_callee_side, names_place, place_of
 from switchboard.core.refusal import Refusal
+from switchboard.core.relay_rules import is_behind, reach_of
 from switchboard.core.request import IncomingRequest, address_of_record, user_of
 from switchboard.core.target import Target, uri_of
+from switchboard.media.sdp import Sdp
 from switchboard.sip.errors import ParseError
 from switchboard.sip.fields import text_of
 from switchboard.sip.flow import NAMES, UDP, Flow, bracketed
 from switchboard.sip.message import Message
 from switchboard.sip.respond import is_same_host
+from switchboard.sip.translation import is_private
 from switchboard.sip.uri import SipUri, parse_uri
 
 MOST_KEYS: Final = 64
@@ -36,6 +39,7 @@ MOST_USERS: Final = 100_000
 """Users of whom it is known by which Request-URIs they were called; of more, all facts are forgotten."""
 
 _ADDS_RECEIVED, _IS_EXEMPT, _IS_TRUSTED = 1, 2, 4
+_MAY_MOVE, _IS_BEHIND, _IS_PUBLIC = 1, 2, 4
 
 
 class Facts:
@@ -134,6 +138,11 @@ class Facts:
         contact, _, target = both.partition(b"\0")
         return make_record(bytes((names_place(text_of(contact), text_of(target)),)))
 
+    def reach(self, octets: bytes) -> bytes:
+        """One octet, a `Reach`: of the `c=` lines behind the line that is the host of their sender."""
+        host, _, lines = octets.partition(b"\n")
+        return make_record(bytes((reach_of(Sdp.parse(lines), text_of(host)),)))
+
     def is_ours(self, place: bytes) -> bytes:
         """One octet: whether a Route to `place` ("host:port") leads to us."""
         try:
@@ -176,7 +185,8 @@ class Facts:
     ) -> Record:
         """Target, flow, our Via's beginning and Route, packed side, address-of-record, saved target, saved look-up.
 
-        And one octet: whether large requests are left to the reference, as they may go by TCP (`LargeRequests`).
+        And one octet of flags: whether large requests are left to the reference, as they may go by TCP
+        (`LargeRequests`), whether it is behind address translation (`is_behind`), whether it is at a public address.
         """
         env = self._env
         try:
@@ -187,15 +197,16 @@ class Facts:
         flow = None if hop is None else env.flow_for(planned, hop)
         if flow is None or env.policy.own.is_listening_at(flow.host, flow.port):
             return None
-        if at is not None and env.relays is not None and env.relays.concerns(target, flow):
-            return None
         side = packed_side(
             first_callee_side(target, (), flow, env.policy.seals, env.policy.own), has_local=True
         )
         via = f"{NAMES[flow.transport]} {bracketed(flow.local)}:{env.policy.own.port_of(flow.transport)}"
-        may_move = bytes((env.large.may_move(planned, flow, at),))
+        flags = _MAY_MOVE if env.large.may_move(planned, flow, at) else 0
+        flags |= (_IS_BEHIND if is_behind(target, flow) else 0) | (0 if is_private(flow.host) else _IS_PUBLIC)
         saved = pack(target.saved()), pack(planned.hop.saved())
-        return make_record(target.text, flow.pack(), via, self._place(flow), side, called, *saved, may_move)
+        return make_record(
+            target.text, flow.pack(), via, self._place(flow), side, called, *saved, bytes((flags,))
+        )
 
     def _place(self, flow: Flow) -> str:
         """How the peer of a flow names us in a Route to it, without the scheme."""

@@ -7,6 +7,7 @@ side is at a public one. Without an engine the first two cannot be calls. The la
 to where other media comes from. So such a call goes on without an engine if none answers.
 """
 
+from enum import IntEnum
 from typing import Final, NamedTuple
 
 from switchboard.core.request import IncomingRequest
@@ -30,6 +31,15 @@ class Kind(NamedTuple):
     is_needed: bool
 
 
+class Reach(IntEnum):
+    """Who reaches the addresses at which a caller awaits media."""
+
+    ANYBODY = 0
+    NEIGHBOURS = 1
+    """Who is at a private address, too."""
+    NOBODY = 2
+
+
 def kind_of(mode: str, incoming: IncomingRequest, body: bytes, target: Target, flow: Flow) -> Kind | None:
     """Return how the INVITE `incoming`, whose SDP is `body`, is relayed to `target` over `flow`; None if it is not."""
     sdp = Sdp.parse(body)
@@ -38,18 +48,19 @@ def kind_of(mode: str, incoming: IncomingRequest, body: bytes, target: Target, f
     differs = from_web != to_web or (":" in source.host) != (":" in flow.host)
     if mode == ALWAYS or differs:
         return Kind(from_web, to_web, True)
-    if from_web or not (_is_hidden(sdp, source, flow) or is_behind(target, flow)):
+    reach = reach_of(sdp, source.host)
+    is_hidden = reach is Reach.NOBODY or (reach is Reach.NEIGHBOURS and not is_private(flow.host))
+    if from_web or not (is_hidden or is_behind(target, flow)):
         return None
     return Kind(from_web, to_web, False)
 
 
-def _is_hidden(sdp: Sdp, source: Flow, flow: Flow) -> bool:
-    """Whether the caller awaits media where the callee may not reach it."""
-    return any(
-        is_private(host) and (host != source.host or not is_private(flow.host))
-        for host in sdp.hosts
-        if host not in ("0.0.0.0", "::")
-    )
+def reach_of(sdp: Sdp, source: str) -> Reach:
+    """Return who reaches what a caller names in SDP, whose messages come from the host `source`."""
+    private = [host for host in sdp.hosts if host not in ("0.0.0.0", "::") and is_private(host)]
+    if any(host != source for host in private):
+        return Reach.NOBODY
+    return Reach.NEIGHBOURS if private else Reach.ANYBODY
 
 
 def is_behind(target: Target, flow: Flow) -> bool:

@@ -9,15 +9,13 @@ from zlib import crc32
 from switchboard.core.commands import CallEvent, ProxyEffects
 from switchboard.core.preprocess import Routing
 from switchboard.core.relay_mark import Mark, read_mark, write_mark
-from switchboard.core.relay_rules import AUTO, Kind, is_behind
-from switchboard.core.target import Target
+from switchboard.core.relay_rules import Kind
 from switchboard.media.bencode import Value
 from switchboard.media.commands import Ask, Figures, Told
 from switchboard.media.engine import Engine
 from switchboard.media.sdp import Kept, keep_back, put_back, sdp_of
 from switchboard.sip.flow import Flow
 from switchboard.sip.message import Message
-from switchboard.sip.translation import is_private
 
 NO_ENGINE: Final = 488
 ENDED: Final = 481
@@ -89,11 +87,6 @@ class Relays:
         start = crc32(call_id.encode("utf-8", "surrogateescape")) % len(engines)
         turned = engines[start:] + engines[:start]
         return sorted(turned, key=lambda each: each.sum != first)
-
-    def concerns(self, target: Target, flow: Flow) -> bool:
-        """Whether calls to `target` over `flow` may be relayed, whatever the caller offers."""
-        is_abroad = is_private(flow.local) and not is_private(flow.host)
-        return self.mode == AUTO and (is_abroad or is_behind(target, flow))
 
     def mark_in(self, text: str, message: Message) -> Mark | None:
         """What the Route of a request says of its dialog."""

@@ -5,7 +5,7 @@ from playbook import ENGINES, HOST, LENKA, LUKAS, PETER, Board, request, respons
 from relayed import (
     ANSWER,
     CALLEE,
-    CONTACTS,
+    CONTACT,
     OFFER,
     OURS,
     THEIRS,
@@ -13,6 +13,7 @@ from relayed import (
     accepted,
     again,
     board,
+    both,
     invite,
     mark_in,
     only,
@@ -63,8 +64,9 @@ def test_a_cancel_that_waited_for_a_ringing_phone_does_not_wait_for_an_engine(to
     assert not [key for key in made.log if key[:1] in b"UT"]
 
 
-def test_offer_and_answer_go_by_an_engine() -> None:
-    made = board()
+@both
+def test_offer_and_answer_go_by_an_engine(mode: str) -> None:
+    made = board(mode)
     made.receive(invite(), LUKAS)
     assert made.statuses() == [100]
     assert not made.sent()
@@ -124,8 +126,9 @@ def test_a_fork_that_its_engine_has_dropped_for_another_one_is_lost() -> None:
     assert made.statuses() == [200]
 
 
-def test_what_comes_behind_a_response_that_waits_comes_behind_it() -> None:
-    made = board()
+@both
+def test_what_comes_behind_a_response_that_waits_comes_behind_it(mode: str) -> None:
+    made = board(mode)
     made.receive(invite(), LUKAS)
     made.relayed(ok(OURS))
     invited = only(made.sent()).message
@@ -142,8 +145,9 @@ def test_what_comes_behind_a_response_that_waits_comes_behind_it() -> None:
     assert not made.asks
 
 
-def test_a_caller_gives_up_while_an_engine_is_asked() -> None:
-    made = board()
+@both
+def test_a_caller_gives_up_while_an_engine_is_asked(mode: str) -> None:
+    made = board(mode)
     made.receive(invite(), LUKAS)
     made.answers()
     made.receive(request("CANCEL", CALLEE), LUKAS)
@@ -168,9 +172,10 @@ def test_nothing_is_left_of_a_bye_that_reaches_nobody_while_an_engine_is_asked(p
     assert not [key for key in made.log if key[:1] in b"UT"]
 
 
+@both
 @pytest.mark.parametrize("by", [LUKAS, LENKA])
-def test_a_bye_ends_it_at_the_engine(by: object) -> None:
-    made = board()
+def test_a_bye_ends_it_at_the_engine(mode: str, by: object) -> None:
+    made = board(mode)
     _, answered = up(made)
     made.receive(again("BYE", answered, by), by)  # type: ignore[arg-type]
     bye = only(made.sent())
@@ -190,10 +195,11 @@ def test_a_bye_ends_it_at_the_engine(by: object) -> None:
     assert made.answers()[-1].message.get("x-relayed") == figures
 
 
+@both
 @pytest.mark.parametrize("told", [Told(None, error="x"), Told(ENGINES[1], knew_nothing=True)])
-def test_a_bye_of_which_no_engine_knows_more(told: Told) -> None:
+def test_a_bye_of_which_no_engine_knows_more(mode: str, told: Told) -> None:
     """The engine of the dialog had gone, or was started anew."""
-    made = board()
+    made = board(mode)
     _, answered = up(made)
     made.receive(again("BYE", answered, LUKAS), LUKAS)
     bye = only(made.sent())
@@ -206,8 +212,9 @@ def test_a_bye_of_which_no_engine_knows_more(told: Told) -> None:
     assert details == [("from-1", "to-1", str(ENGINES[0]), -1, -1)]
 
 
-def test_the_response_to_a_bye_waits_for_the_figures() -> None:
-    made = board()
+@both
+def test_the_response_to_a_bye_waits_for_the_figures(mode: str) -> None:
+    made = board(mode)
     _, answered = up(made)
     made.receive(again("BYE", answered), LUKAS)
     bye = only(made.sent())
@@ -220,10 +227,11 @@ def test_the_response_to_a_bye_waits_for_the_figures() -> None:
     assert not made.answers()
 
 
+@both
 @pytest.mark.parametrize("by", [LUKAS, LENKA])
 @pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
-def test_an_offer_in_the_dialog(by: object, method: str) -> None:
-    made = board()
+def test_an_offer_in_the_dialog(mode: str, by: object, method: str) -> None:
+    made = board(mode)
     _, answered = up(made)
     made.receive(again(method, answered, by, OFFER), by)  # type: ignore[arg-type]
     asked = made.relayed(ok(OURS, 1))  # the engine of before is gone: both sides hear of new ports
@@ -240,9 +248,10 @@ def test_an_offer_in_the_dialog(by: object, method: str) -> None:
     assert made.answers()[-1].message.body == THEIRS
 
 
-def test_an_invite_without_an_offer_asks_nobody_until_the_200_has_one() -> None:
-    made = board()
-    made.receive(request("INVITE", CALLEE, lines=(CONTACTS[LUKAS],)), LUKAS)
+@both
+def test_an_invite_without_an_offer_asks_nobody_until_the_200_has_one(mode: str) -> None:
+    made = board(mode)
+    made.receive(request("INVITE", CALLEE, lines=(CONTACT,)), LUKAS)
     assert not made.asks
     invited = only(made.sent()).message
     assert mark_in(invited)
@@ -272,9 +281,10 @@ def test_no_engine_and_no_call() -> None:
     assert not made.sent()
 
 
+@both
 @pytest.mark.parametrize("told", [Told(None, error="no media engine answers"), Told(ENGINES[0], error=GONE)])
-def test_a_dialog_whose_media_is_gone_ends_on_both_sides(told: Told) -> None:
-    made = board()
+def test_a_dialog_whose_media_is_gone_ends_on_both_sides(mode: str, told: Told) -> None:
+    made = board(mode)
     _, answered = up(made)
     made.receive(again("INVITE", answered, LUKAS, OFFER), LUKAS)
     made.answers()
@@ -295,11 +305,12 @@ def test_an_offer_that_no_engine_understands_leaves_the_dialog_as_it_is() -> Non
     assert not [each for each in made.sent() if each.message.method == "BYE"]
 
 
+@both
 @pytest.mark.parametrize(
     "told", [Told(ENGINES[0], error="Unknown call-id"), Told(ENGINES[0], b"v=0\r\n" + b"a=x\r\n" * 13_000)]
 )
-def test_an_answer_that_no_engine_takes_is_confirmed_and_ended(told: Told) -> None:
-    made = board()
+def test_an_answer_that_no_engine_takes_is_confirmed_and_ended(mode: str, told: Told) -> None:
+    made = board(mode)
     made.receive(invite(), LUKAS)
     made.relayed(ok(OURS))
     invited = only(made.sent()).message
@@ -316,8 +327,9 @@ def test_an_answer_that_no_engine_takes_is_confirmed_and_ended(told: Told) -> No
 SLIDES = b"m=application 9 TCP/BFCP *\r\n"
 
 
-def test_a_stream_over_tcp_keeps_its_place() -> None:
-    made = board()
+@both
+def test_a_stream_over_tcp_keeps_its_place(mode: str) -> None:
+    made = board(mode)
     made.receive(invite(OFFER.replace(b"m=audio", SLIDES + b"m=audio")), LUKAS)
     asked = made.relayed(ok(OURS))
     assert b"TCP" not in asked.command["sdp"]  # type: ignore[operator]
@@ -328,7 +340,7 @@ def test_a_stream_over_tcp_keeps_its_place() -> None:
 @pytest.mark.parametrize("line", ["Content-Type: multipart/mixed;boundary=x", "Content-Encoding: gzip"])
 def test_a_body_that_no_engine_reads_passes_as_it_is(line: str) -> None:
     made = board()
-    lines = (CONTACTS[LUKAS], line if line.startswith("Content-Type") else TYPE, line)
+    lines = (CONTACT, line if line.startswith("Content-Type") else TYPE, line)
     made.receive(request("INVITE", CALLEE, lines=lines[: 2 + (lines[1] != line)], body=OFFER), LUKAS)
     assert not made.asks
     assert only(made.sent()).message.body == OFFER

@@ -87,7 +87,10 @@ def test_whatever_comes_in_whatever_order(monkeypatch: pytest.MonkeyPatch, mode:
     board = Board(relay_media=mode, **({"transports": TRANSPORTS} if seed % 2 else {}))  # type: ignore[arg-type]
     played = Drawn(board, drawn)
     for user, (host, port) in stage.PHONES.items():
-        board.bind(user, f"sip:{user}@{host}:{port}")
+        if drawn.random() < 0.3:
+            board.bind(user, f"sip:{user}@192.168.3.4:{port}", next_hop=f"{host}:{port}")
+        else:
+            board.bind(user, f"sip:{user}@{host}:{port}")
     for _ in range(25):
         played.step(*(drawn.randint(0, bound) for bound in BOUNDS))
         played.resolve()

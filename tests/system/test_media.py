@@ -85,21 +85,29 @@ def test_phones_in_one_network_speak_by_themselves_and_stay_in_the_compiled_core
     hang_up(call.caller, call.callee)
     after = stats(switchboard)
     assert after[f"{STATISTIC} media_asked"] == before[f"{STATISTIC} media_asked"]
+    assert_compiled(before, after)
+
+
+def assert_compiled(before: dict[str, float], after: dict[str, float]) -> None:
+    """The messages of a call were the compiled core's, where there is one."""
     if f"{STATISTIC} plain" in after:
         messages = ("INVITE", "200", "ACK", "BYE", "200")
         assert after[f"{STATISTIC} plain"] - before[f"{STATISTIC} plain"] >= len(messages)
+        assert after[f"{STATISTIC} handed_over"] == before[f"{STATISTIC} handed_over"]
 
 
 def test_a_phone_behind_address_translation(
     engine: RtpEngine, switchboard: Switchboard, phones: tuple[Phone, Phone, Phone]
 ) -> None:
     lukas, lenka, _ = phones
+    before = stats(switchboard)
     call, offered, answered = called(lukas, lenka, lukas.ear.sdp(host=ELSEWHERE))
     assert place_in(offered)[0] == place_in(answered)[0] == HOST
     lukas.ear.speak(answered, b"here I am")
     talk(lukas.ear, answered, lenka.ear, offered)
     assert call.call_id in engine.calls()
     hang_up(call.callee, call.caller)
+    assert_compiled(before, stats(switchboard))
     wait_until(lambda: call.call_id not in engine.calls(), "the end of the call at the engine")
     wait_until(lambda: stats(switchboard).get("switchboard_media_voice_total both"), "the figures")
     told = wait_until(lambda: explained(switchboard, call.call_id), "the explanation")
