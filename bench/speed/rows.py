@@ -14,7 +14,7 @@ from bench.speed.programs import require
 from bench.speed.quantiles import quantile
 from bench.speed.run import Plan, Run, prepare, run
 from bench.speed.scale import Scale
-from bench.speed.scenario import CALL, CANCELLED, MESSAGE, REFUSED, REGISTER, RELAYED, Scenario
+from bench.speed.scenario import CALL, CANCELLED, HIDDEN, MESSAGE, REFUSED, REGISTER, RELAYED, Scenario
 from bench.speed.subjects import Kind, started, started_with_rules
 from bench.speed.ways import lines, measure_ways
 
@@ -55,6 +55,7 @@ def make_rows(scale: Scale) -> list[Row]:
         _each_row(scale, "refused", "INVITE refused with 486, at 1000/s", "≤ 0.6", REFUSED, 1000),
         _each_row(scale, "cancelled", "INVITE cancelled, at 1000/s", "≤ 0.6", CANCELLED, 1000),
         _relayed_row(scale, 100),
+        _auto_row(scale, 100),
         _memory_row(scale),
         _calls_up_row(scale),
         _users_row(scale),
@@ -108,6 +109,20 @@ def _relayed_row(scale: Scale, rate: int) -> Row:
     more = f"{title} while rtpengine relays the media, without the engine's"
     lines = [Line(title, "ms", 3), Line(more, "ms", 3, "≤ the line above")]
     return Row("relayed", lines, (*BOTH, Kind.BEFORE), measure)
+
+
+def _auto_row(scale: Scale, rate: int) -> Row:
+    """The same with `relay_media = "auto"`, of calls that have to be relayed."""
+
+    def measure(kind: Kind) -> list[Figure]:
+        require("rtpengine")
+        with RtpEngine(RELAYED_PORTS, (HOST,), ("--delete-delay=2",)) as engine:
+            return [
+                cpu_figure(_run_alone(kind, _plan(scale, rate, HIDDEN), {"SWITCHBOARD_MEDIA": engine.url}))
+            ]
+
+    title = f"CPU per call at {rate} calls/s that `auto` relays, without the engine's"
+    return Row("relayed-auto", [Line(title, "ms", 3)], (Kind.OURS, Kind.BEFORE), measure)
 
 
 def _highest_row(scale: Scale) -> Row:

@@ -166,11 +166,23 @@ def _caller(subject: Subject, plan: Plan, directory: Path) -> Sipp:
     options = ["-inf", str(users), "-r", str(plan.rate), "-m", str(plan.calls), "-l", MANY]
     options += ["-d", f"{plan.hold_s * 1000:.0f}", "-deadcall_wait", "0"]
     options += ["-recv_timeout", f"{RECEIVE_S * 1000:.0f}"]
-    return _sipp(subject, plan.scenario.caller, directory, *options)
+    scenario = plan.scenario
+    if not scenario.awaits_at:
+        return _sipp(subject, scenario.caller, directory, *options)
+    text = (SCENARIOS / f"{scenario.caller}.xml").read_text()
+    (directory / f"{scenario.caller}.xml").write_text(text.replace("[media_ip]", scenario.awaits_at))
+    return _sipp(subject, scenario.caller, directory, *options, scenarios=directory)
 
 
-def _sipp(subject: Subject, scenario: str, directory: Path, *options: str, port: int = 0) -> Sipp:
+def _sipp(
+    subject: Subject,
+    scenario: str,
+    directory: Path,
+    *options: str,
+    port: int = 0,
+    scenarios: Path = SCENARIOS,
+) -> Sipp:
     own_host = subject.phones
     return Sipp(
-        scenario, directory, subject.address, *options, scenarios=SCENARIOS, port=port, own_host=own_host
+        scenario, directory, subject.address, *options, scenarios=scenarios, port=port, own_host=own_host
     )
