@@ -208,6 +208,13 @@ class Forks:
         self._branches.append(successor)
         self._send_on(successor, effects)
 
+    def _leave_busy(self, branch: Branch, client: ClientTransaction, effects: ProxyEffects) -> None:
+        """The hop that `client` has tried is too busy: the next one gets the request."""
+        self._env.next_hops.set_aside(client.flow, effects.now)
+        self._send_on(branch, effects)
+        if branch.client is not client:
+            client.user = None  # it goes on by itself
+
     def _trunk_asking(self, branch: Branch, response: Message) -> Trunk | None:
         """By which trunk it went, if its provider wants a password, which is none of the phone's."""
         trunks = self._env.policy.trunks

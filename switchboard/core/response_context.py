@@ -142,8 +142,7 @@ class ResponseContext(Forks):
             self._receive_provisional(branch, response, effects)
             return
         if response.status == 503 and branch.client and self._may_move(branch):
-            self._env.next_hops.set_aside(branch.client.flow, effects.now)
-            self._send_on(branch, effects)
+            self._leave_busy(branch, branch.client, effects)
             return
         is_late = branch.final is not None
         if not is_late:

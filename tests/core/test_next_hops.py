@@ -60,6 +60,21 @@ def test_a_server_that_has_too_much_to_do(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["INVITE", "MESSAGE"])
+@pytest.mark.parametrize("status", [200, 486])
+def test_nothing_is_left_of_a_request_that_a_busy_server_had_first(method: str, status: int) -> None:
+    board = ask(method)
+    first = first_of(board)
+    board.receive(response(first.message, 503), FIRST)
+    second = board.sent()[-1]
+    board.receive(response(second.message, status), SECOND)
+    board.sent()
+    board.receive(response(first.message, 503), FIRST)
+    assert [sent.message.method for sent in board.sent()] == (["ACK"] if method == "INVITE" else [])
+    board.advance(400)
+    assert not [key for key in board.log if key[:1] in b"UT"]
+
+
+@pytest.mark.parametrize("method", ["INVITE", "MESSAGE"])
 def test_a_server_that_is_silent(method: str) -> None:
     board = ask(method)
     board.advance(SILENCE_S - 0.1)
