@@ -2,7 +2,7 @@
 """Compiled twin of `switchboard.journal.table`: keeps open calls in C, and folds plain events from the packed frame.
 
 Theory. A call is a small state machine that a few events drive (`journal/fold.py`). Nearly all calls are *plain*: only
-their first callee has answered, no BYE was refused, and their texts are printable ASCII that JSON need not escape. For
+their first callee has answered, no BYE was refused, a media engine that relayed them has told of it, and their texts are printable ASCII that JSON need not escape. For
 a plain call the state is one C struct, an event changes a few of its fields, and the record is written from it without
 a Python object. A call that is not plain is kept as a `Call` (`Entry.call`). `fold` returns at the first event that is
 not plain or concerns such a call; `switchboard.journal.fold` takes that event, by `find` and `keep`. A call that
@@ -38,9 +38,9 @@ from libc.time cimport time_t, tm
 from switchboard import codec
 from switchboard.journal.call import CHALLENGES, Call
 from switchboard.journal.changes import MAX_RECORDED, Batch, Changes, Run, Telling
-from switchboard.journal.events import _END_OF_TIME, MAX_TEXT
+from switchboard.journal.events import _END_OF_TIME, _MOST_PACKETS, MAX_TEXT
 from switchboard.journal.record import by_wall_clock, ends_call, outcome_of
-from switchboard.journal.record import Outcome, Party
+from switchboard.journal.record import Outcome, Party, Relayed
 from switchboard.journal.waits import GRACE_S, Waits
 
 cdef extern from *:
@@ -71,6 +71,7 @@ cdef double NEVER = -1.0
 cdef double EARLIEST = 1.0  # an earlier instant is an error; 0.0 is False in Python
 cdef double LATEST = _END_OF_TIME
 cdef Py_ssize_t TEXT = MAX_TEXT
+cdef int64_t MOST_PACKETS = _MOST_PACKETS
 cdef double GRACE = GRACE_S
 
 include "journal_rules.pxi"

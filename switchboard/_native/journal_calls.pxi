@@ -39,7 +39,23 @@ cdef object _call_of(Entry *entry):
         seen_at=entry.seen_at,
         session_s=entry.session_s,
         is_past_us=bool(entry.is_past_us),
+        relayed=_relayed_of(entry),
         serial=entry.serial,
+    )
+
+
+cdef object _relayed_of(Entry *entry):
+    if entry.media == NULL:
+        return None
+    return Relayed(_str(entry.media.engine), entry.media.from_caller, entry.media.from_callee)
+
+
+cdef bint _is_plain_media(object relayed) except -1:
+    """Whether an entry can have it."""
+    return relayed is None or (
+        relayed.voice is not None
+        and max(relayed.from_caller, relayed.from_callee) < MOST_PACKETS
+        and _is_plain(_view(relayed.engine))
     )
 
 
@@ -57,7 +73,7 @@ cdef int _copy_call(Entry *entry, object call) except -1:
         len(answered) == (entry.answered_at != NEVER)
         and not call.hung_up
         and not call.forwarded
-        and call.relayed is None
+        and _is_plain_media(call.relayed)
         and session_s < LONGEST
         and (_is_plain(entry.call_id) and _is_plain(entry.from_tag))
         and (_is_plain(entry.caller) and _is_plain(entry.callee))
@@ -72,6 +88,9 @@ cdef int _copy_call(Entry *entry, object call) except -1:
         return 0
     if answered:
         _set_to_tag(entry, _view(answered[0]))
+    _drop_media(entry)
+    if call.relayed is not None:
+        _set_media(entry, _view(call.relayed.engine), call.relayed.from_caller, call.relayed.from_callee)
     _become_plain(entry)
     return 0
 

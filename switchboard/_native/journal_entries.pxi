@@ -1,12 +1,17 @@
 # Entries: one for each call that is open or was recorded, with the lists and hash tables that contain them.
 #
-# An entry and its texts are one block of memory; only the To tag of an open call is another one. A hash table resolves
+# An entry and its texts are one block of memory; only the To tag of an open call, and who relayed it, are others. A hash table resolves
 # collisions by chains through the entries, and doubles when it is half full. The hash function is the interpreter's
 # keyed one, so that a peer cannot choose Call-IDs that collide.
 
 cdef struct Text:
     const char *data
     Py_ssize_t size
+
+
+cdef struct Media:
+    int64_t from_caller, from_callee  # packets; of what nobody knows, the call is not plain
+    Text engine  # stored behind it
 
 
 cdef struct Link:
@@ -29,6 +34,7 @@ cdef struct Entry:
     int status, challenged_by
     bint is_past_us
     Text call_id, from_tag, caller, callee, to_tag  # all but the last are stored behind the entry
+    Media *media  # who relayed an open call, or NULL
 
 
 cdef struct List:
@@ -147,6 +153,24 @@ cdef int _set_to_tag(Entry *entry, Text to_tag) except -1:
     return 0
 
 
+cdef int _set_media(Entry *entry, Text engine, int64_t from_caller, int64_t from_callee) except -1:
+    cdef Media *media = <Media *>PyMem_Malloc(sizeof(Media) + engine.size)
+    cdef char *room
+    if media == NULL:
+        raise MemoryError
+    room = <char *>media + sizeof(Media)
+    media.from_caller, media.from_callee = from_caller, from_callee
+    media.engine = _copy(&room, engine)
+    PyMem_Free(entry.media)
+    entry.media = media
+    return 0
+
+
+cdef void _drop_media(Entry *entry) noexcept:
+    PyMem_Free(entry.media)
+    entry.media = NULL
+
+
 cdef void _become_plain(Entry *entry) noexcept:
     cdef PyObject *call = entry.call
     entry.call = NULL
@@ -157,6 +181,7 @@ cdef void _lighten(Entry *entry) noexcept:
     """Free what only an open call needs."""
     PyMem_Free(<void *>entry.to_tag.data)
     entry.to_tag.data, entry.to_tag.size = NULL, 0
+    _drop_media(entry)
     _become_plain(entry)
 
 

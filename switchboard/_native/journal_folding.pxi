@@ -14,6 +14,8 @@ cdef bint _fold(CallTable self, Cursor *cursor, Event *event, double now_at) exc
         return _bye(self, cursor, event)
     if _says(event.kind, "failed"):
         return _failed(self, cursor, event, now_at)
+    if _says(event.kind, "relayed"):
+        return _relayed(self, cursor, event, now_at)
     return False
 
 
@@ -124,6 +126,29 @@ cdef bint _bye(CallTable self, Cursor *cursor, Event *event) except -1:
         return False
     entry.ended_at = max(event.at, entry.answered_at)
     _record(self, entry, _ANSWERED, entry.status, by)
+    return True
+
+
+cdef bint _relayed(CallTable self, Cursor *cursor, Event *event, double now_at) except -1:
+    cdef Entry *entry
+    cdef bint is_by_caller = True
+    if event.details != 5 or not (_text(cursor, &event.one) and _text(cursor, &event.two)):
+        return False
+    if not (_text(cursor, &event.three) and _is_plain(event.two) and _is_plain(event.three)):
+        return False
+    event.packets[0], event.packets[1] = _integer(cursor), _integer(cursor)
+    if not (0 <= event.packets[0] < MOST_PACKETS and 0 <= event.packets[1] < MOST_PACKETS):
+        return False
+    entry = _plain_call(self, event.call_id, event.from_tag)
+    if entry == NULL:
+        if _look_up(&self._open, event.call_id, event.from_tag, _hash(event.call_id, event.from_tag)) != NULL:
+            return False
+        entry, is_by_caller = _plain_call(self, event.call_id, event.two), False
+    if entry == NULL:
+        return False
+    if entry.media == NULL:
+        _set_media(entry, event.three, event.packets[not is_by_caller], event.packets[is_by_caller])
+    _touch(self, entry, now_at)
     return True
 
 

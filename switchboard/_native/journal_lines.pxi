@@ -70,14 +70,19 @@ cdef void _put_instant(Buffer *buffer, double at, double correction_s) noexcept 
     _put(buffer, '"', 1)
 
 
-cdef void _put_duration(Buffer *buffer, int64_t millisecond) noexcept nogil:
-    """Write seconds as Python prints a float: at least one digit after the point, and no further zeros at the end."""
-    cdef int64_t second = millisecond // 1000, rest = second
+cdef void _put_whole(Buffer *buffer, int64_t number) noexcept nogil:
+    """Write a number that is not negative, without leading zeros."""
+    cdef int64_t rest = number
     cdef int digits = 1
     while rest >= 10:
         rest //= 10
         digits += 1
-    _put_digits(buffer, second, digits)
+    _put_digits(buffer, number, digits)
+
+
+cdef void _put_duration(Buffer *buffer, int64_t millisecond) noexcept nogil:
+    """Write seconds as Python prints a float: at least one digit after the point, and no further zeros at the end."""
+    _put_whole(buffer, millisecond // 1000)
     _put(buffer, ".", 1)
     _put_digits(buffer, millisecond % 1000, 3)
     while buffer.data[buffer.size - 1] == 48 and buffer.data[buffer.size - 2] != 46:
@@ -89,7 +94,7 @@ cdef int _put_line(
 ) except -1:
     """As `CallDetailRecord.to_line`."""
     cdef int64_t duration = 0
-    _reserve(buffer, 1024 + entry.call_id.size + entry.caller.size + entry.callee.size)
+    _reserve(buffer, 1024 + entry.call_id.size + entry.caller.size + entry.callee.size + TEXT)
     _put_literal(buffer, '{"call_id": "')
     _put(buffer, entry.call_id.data, entry.call_id.size)
     _put_literal(buffer, '", "caller": "')
@@ -114,6 +119,19 @@ cdef int _put_line(
     _put_digits(buffer, status, 3)
     _put_literal(buffer, ', "ended_by": "')
     _put_literal(buffer, _party_texts[by])
-    _put_literal(buffer, '"}\n')
+    _put(buffer, '"', 1)
+    if entry.media != NULL:
+        _put_media(buffer, entry.media)
+    _put_literal(buffer, "}\n")
     buffer.count += 1
     return 0
+
+
+cdef void _put_media(Buffer *buffer, const Media *media) noexcept nogil:
+    _put_literal(buffer, ', "relayed": {"engine": "')
+    _put(buffer, media.engine.data, media.engine.size)
+    _put_literal(buffer, '", "from_caller": ')
+    _put_whole(buffer, media.from_caller)
+    _put_literal(buffer, ', "from_callee": ')
+    _put_whole(buffer, media.from_callee)
+    _put(buffer, "}", 1)

@@ -54,17 +54,32 @@ cdef int _pack_end(Buffer *buffer, Text call_id, Text from_tag, double ended_at)
     return 0
 
 
+cdef inline void _pack_name(Buffer *buffer, const char *name) noexcept nogil:
+    cdef Text text
+    text.data, text.size = name, strlen(name)
+    _pack_text(buffer, text)
+
+
+cdef void _pack_media(Buffer *buffer, const Media *media) noexcept nogil:
+    _pack_octet(buffer, 0x83)
+    _pack_name(buffer, "engine")
+    _pack_text(buffer, media.engine)
+    _pack_name(buffer, "from_caller")
+    _pack_integer(buffer, media.from_caller)
+    _pack_name(buffer, "from_callee")
+    _pack_integer(buffer, media.from_callee)
+
+
 cdef int _pack_call(Buffer *buffer, Entry *entry) except -1:
     """The same octets as the codec makes of `Call.save`."""
     cdef bytes packed
-    cdef Text by
     if entry.call != NULL:
         packed = codec.pack((<object>entry.call).save())
         _reserve(buffer, PyBytes_GET_SIZE(packed))
         _put(buffer, PyBytes_AS_STRING(packed), PyBytes_GET_SIZE(packed))
     else:
-        _reserve(buffer, 256 + 5 * TEXT)
-        _pack_number(buffer, 0xdc, 17, 2)
+        _reserve(buffer, 256 + 6 * TEXT)
+        _pack_number(buffer, 0xdc, 17 if entry.media == NULL else 18, 2)
         _pack_integer(buffer, entry.serial)
         _pack_text(buffer, entry.call_id)
         _pack_text(buffer, entry.from_tag)
@@ -76,9 +91,7 @@ cdef int _pack_call(Buffer *buffer, Entry *entry) except -1:
         _pack_instant(buffer, entry.resumed_at)
         _pack_instant(buffer, entry.challenged_at)
         _pack_integer(buffer, entry.status)
-        by.data = _party_texts[entry.challenged_by]
-        by.size = strlen(by.data)
-        _pack_text(buffer, by)
+        _pack_name(buffer, _party_texts[entry.challenged_by])
         _pack_octet(buffer, 0x91 if entry.answered_at != NEVER else 0x90)
         if entry.answered_at != NEVER:
             _pack_text(buffer, entry.to_tag)
@@ -86,6 +99,8 @@ cdef int _pack_call(Buffer *buffer, Entry *entry) except -1:
         _pack_instant(buffer, entry.seen_at)
         _pack_integer(buffer, entry.session_s)
         _pack_octet(buffer, 0xc3 if entry.is_past_us else 0xc2)
+        if entry.media != NULL:
+            _pack_media(buffer, entry.media)
     buffer.count += 1
     return 0
 

@@ -9,8 +9,9 @@ cdef struct Cursor:
 
 
 cdef struct Event:
-    Text kind, call_id, from_tag, one, two
+    Text kind, call_id, from_tag, one, two, three
     int64_t number, status, session_s
+    int64_t packets[2]
     double at
     bint flag
     int details  # number of values that follow the common ones

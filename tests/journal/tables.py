@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from journal.scripts import T0, answered, bye, failed, invite, refreshed, ringing, unconfirmed
+from journal.scripts import T0, answered, bye, failed, invite, refreshed, relayed, ringing, unconfirmed
 
 from switchboard import codec
 from switchboard.journal.call import Call
@@ -61,6 +61,19 @@ LIVES: list[Callable[[str], list[CallEvent]]] = [
     lambda name: [invite(0, name), answered(1, call_id=name, session_s=90), unconfirmed(33, name)],
     lambda name: [invite(0, name), answered(1, call_id=name, record_routed=False)],
     lambda name: [invite(0, name), answered(1, call_id=name), refreshed(2, 1800)._replace(call_id=name)],
+    lambda name: [
+        invite(0, name),
+        answered(1, call_id=name),
+        relayed()._replace(call_id=name),
+        bye(at=5, call_id=name),
+    ],
+    lambda name: [
+        invite(0, name),
+        answered(1, call_id=name),
+        relayed(None, None, "b", "a")._replace(call_id=name),
+        relayed(0, 70_000, "b", "a")._replace(call_id=name),
+        bye("b", "a", 5, name),
+    ],
 ]
 
 

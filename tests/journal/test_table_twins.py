@@ -5,7 +5,7 @@ from itertools import cycle, pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from journal.scripts import CALLER, T0, answered, bye, invite, item, ringing
+from journal.scripts import CALLER, T0, answered, bye, invite, item, relayed, ringing
 from journal.tables import IN_MEMORY, LIVES, MAX_CALL_S, TABLES, twins
 
 from switchboard import codec
@@ -23,6 +23,15 @@ pytestmark = pytest.mark.skipif(len(TABLES) < 2, reason="the compiled core is no
 def test_instants_and_durations_are_written_as_the_reference_does(at: float, lasts_s: float) -> None:
     events = invite(at - T0), ringing(at - T0), answered(at - T0), bye(at=min(at + lasts_s, 4.102e9) - T0)
     assert len({lines(kind, events) for kind in TABLES}) == 1
+
+
+@pytest.mark.parametrize(
+    ("engine", "sides"), [("rtpengine://h:2223", "ab"), ("", "ba"), ("x" * MAX_TEXT, "ab")]
+)
+@pytest.mark.parametrize("packets", [(0, 0), (250, 3), (1 << 32, (1 << 53) - 1)])
+def test_a_relayed_call_is_plain(engine: str, sides: str, packets: tuple[int, int]) -> None:
+    told = relayed(*packets, *sides)._replace(engine=engine)
+    assert len({lines(kind, (invite(), answered(), told, told, bye())) for kind in TABLES}) == 1
 
 
 def lines(kind: type[CallTableInPython], events: tuple[CallEvent, ...]) -> bytes:
@@ -55,7 +64,7 @@ STATUSES = st.sampled_from(
     [200, 202, 299, 300, 401, 407, 408, 430, 480, 481, 486, 487, 500, 503, 603, 699, 700]
 )
 PARTIES = st.sampled_from(["caller", "callee", "switchboard", "unseen"])
-PACKETS = st.sampled_from([-1, 0, 250])
+PACKETS = st.sampled_from([-1, 0, 250, 1 << 32, (1 << 53) - 1, 1 << 53])
 SESSIONS = st.sampled_from([0, 0, 90, 1800, 7000, 100_000, 1 << 40])
 TEXTS = st.sampled_from(
     ["", "a", "a:b", "2026-11-22T10:00:00.000Z", 'say "a"', "back\\slash", "\t", "\x7f", "ž", "\udcff"]
@@ -64,12 +73,16 @@ LENGTHS = st.sampled_from([31, 32, 255, 256, MAX_TEXT, MAX_TEXT + 1]).map(lambda
 ANY_TIMES = TIMES | st.sampled_from([T0 + 40, T0 + 4000, 0.0, 0.5, 1.0, 1e10, -1.0])
 
 
+ENGINES = st.sampled_from(["rtpengine://h", "rtpengine://i"])
+
+
 def any_event(
     call_ids: st.SearchStrategy[str],
     callers: st.SearchStrategy[str],
     callees: st.SearchStrategy[str],
     uris: st.SearchStrategy[str],
     times: st.SearchStrategy[float],
+    engines: st.SearchStrategy[str] = ENGINES,
 ) -> st.SearchStrategy[list[object]]:
     head = call_ids, callers, times
     return st.one_of(
@@ -77,7 +90,8 @@ def any_event(
         happened("ringing", *head),
         happened("unconfirmed", *head),
         happened("forwarded", *head, callers, callees, st.sampled_from(["busy", "always"]), st.just(0)),
-        happened("relayed", *head, callers, callees, st.just("rtpengine://h"), PACKETS, PACKETS),
+        happened("relayed", *head, callers, callees, engines, PACKETS, PACKETS),
+        happened("relayed", call_ids, callees, times, callees, callers, engines, PACKETS, PACKETS),
         happened("answered", *head, callees, STATUSES),
         happened("answered", *head, callees, st.sampled_from([200, 202]), SESSIONS, st.booleans()),
         happened("failed", *head, STATUSES, PARTIES),
@@ -89,7 +103,9 @@ def any_event(
 
 
 PLAIN = any_event(CALL_IDS, CALLERS, CALLEES, st.just("sip:a@b"), TIMES)
-ODD = any_event(CALL_IDS | TEXTS | LENGTHS, CALLERS | TEXTS, CALLEES | TEXTS, TEXTS | LENGTHS, ANY_TIMES)
+ODD = any_event(
+    CALL_IDS | TEXTS | LENGTHS, CALLERS | TEXTS, CALLEES | TEXTS, TEXTS | LENGTHS, ANY_TIMES, TEXTS | LENGTHS
+)
 NO_EVENTS: st.SearchStrategy[object] = st.lists(
     st.none() | st.booleans() | st.integers(-(1 << 40), 1 << 62) | st.floats() | st.binary(max_size=3),
     max_size=8,
