@@ -275,7 +275,8 @@ def test_an_edge_stream_that_is_away_is_tried_again(
     due = path.next_deadline()
     assert now < due < now + 0.1
     assert not path.settle(due), "the worker is to try it"
-    assert bench.service.outboxes[-1].waiting == 1
+    (outbox,) = bench.service._sender.stream_outboxes
+    assert outbox.waiting == 1
     inbox = bind_inbox(context, Endpoints(settings.run_dir).inbox("edge-stream"))
     ready(bench.service, "edge-stream.0")
     bench.service.flush()

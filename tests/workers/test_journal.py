@@ -30,7 +30,7 @@ CALL: list[CallEvent] = [invite(), ringing(), answered(), bye()]
 def settings() -> Iterator[Settings]:
     with tempfile.TemporaryDirectory(prefix="sb") as directory:
         (Path(directory) / "run").mkdir()
-        yield Settings(data_dir=Path(directory), max_call_s=1e9)
+        yield Settings(data_dir=Path(directory), max_call_s=31_536_000)
 
 
 @pytest.fixture
