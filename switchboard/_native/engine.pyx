@@ -59,6 +59,7 @@ cdef enum:
     F_CALLED_THERE = 10
     F_GROUPS = 11
     F_TRIED = 12
+    F_HOPS = 13
     ADDS_RECEIVED = 1
     IS_EXEMPT = 2
     IS_TRUSTED = 4

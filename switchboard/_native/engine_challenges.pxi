@@ -132,6 +132,7 @@ cdef void _send_again(Engine self, Saved *saved) noexcept:
     saved.spans, saved.sent_sequence = self._spans, saved.sent_sequence + 1
     add_to(&self._clients, &saved.client, _client_key(part(saved, P_OWN_BRANCH), INVITE), saved)
     saved.client_state, saved.client_interval = _state[TRYING], self._t1
+    saved.armed[N_] = 0
     disarm(saved, _OF_CLIENT, 5)
     _begin_client(self, saved)
     self._base.size = 0

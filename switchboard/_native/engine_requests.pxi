@@ -200,6 +200,8 @@ cdef int _forward(Engine self, Message *message, Slice flow, Slice branch, Fact 
     put_response(&self._response, message, change, literal(b"SIP/2.0 100 Trying", 18), nothing())
     _begin_server(self, saved)
     _begin_client(self, saved)
+    if saved.sizes[P_HOPS]:
+        saved.armed[N_] = self._now + SILENT_T1 * self._t1
     _base_of(self, saved, message, flow, target, change, user)
     _save_base(self, saved)
     keep(&saved.sent, content(&self._work))
@@ -220,7 +222,7 @@ cdef Saved *_open_proxied(Engine self, Message *message, Slice flow, Slice branc
     parts[P_CALL_ID], parts[P_FROM_TAG], parts[P_TO_TAG] = message.call_id, message.from_tag, message.to_tag
     parts[P_OWN_BRANCH], parts[P_HOP] = own_branch, field_of(target, F_HOP)
     parts[P_TARGET] = field_of(target, F_TARGET)
-    parts[P_TRUNK] = field_of(target, F_TRUNK)
+    parts[P_TRUNK], parts[P_HOPS] = field_of(target, F_TRUNK), field_of(target, F_HOPS)
     parts[P_FROM] = value_of(message, H_FROM) if self._has_trunks else nothing()
     parts[P_TO] = value_of(message, H_TO) if self._has_trunks else nothing()
     saved = _open_saved(self, PROXIED, message, parts)

@@ -63,6 +63,7 @@ cdef bint _take_provisional(Engine self, Saved *saved, Message *message) except 
     _note_answered(self, peer_address(part(saved, P_HOP)))
     _touch(self, saved)
     saved.client_state = _state[PROCEEDING]
+    saved.armed[N_] = 0
     disarm(saved, _OF_CLIENT, 5)
     if message.status == 100:
         return True
@@ -203,7 +204,7 @@ cdef void _complete_client(Engine self, Saved *saved) noexcept:
 
 cdef void _end_branch(Engine self, Saved *saved, int status) noexcept:
     saved.final_status = status
-    disarm(saved, _OF_BRANCH, 2)
+    disarm(saved, _OF_BRANCH, 3)
 
 
 cdef bint _may_relay(Engine self, Saved *saved, Message *message) except -1:

@@ -5,11 +5,11 @@
 
 cdef enum:
     # letters of timers, by their place in `Saved.armed`
-    A_, B_, C_, D_, G_, H_, I_, J_, K_, L_, M_, T_, X_
+    A_, B_, C_, D_, G_, H_, I_, J_, K_, L_, M_, N_, T_, X_
     R_  # for the answer of a media engine; it is not saved
     LETTERS
 
-cdef const char *_LETTERS = b"ABCDGHIJKLMTX"
+cdef const char *_LETTERS = b"ABCDGHIJKLMNTX"
 
 cdef enum Kind:
     PROXIED  # a request that was forwarded to one target
@@ -32,9 +32,11 @@ cdef enum:
     P_FROM  # the request's own, where calls may bear a mask
     P_TO
     P_TRUNK
+    P_HOPS  # where else its name leads, as that is saved; nothing if nowhere
     P_OWN_BRANCH  # the last, as it may be known later (`name_branch`)
     PARTS
     LONGEST_BRANCH = 64
+    SILENT_T1 = 8  # core/next_hops.py
 
 cdef struct Spans:
     # The places of the fields in a sent request that its ACK and its CANCEL repeat.
@@ -168,7 +170,7 @@ cdef double last_ending(const Saved *saved) noexcept nogil:
     for letter in range(LETTERS):
         if saved.armed[letter] == 0:
             continue
-        if letter in (A_, B_, C_, G_, H_, T_, X_, R_):
+        if letter in (A_, B_, C_, G_, H_, N_, T_, X_, R_):
             return 0
         last = max(last, saved.armed[letter])
     return last
@@ -186,7 +188,7 @@ cdef void _pack_armed(Buffer *buffer, const Saved *saved, const int *letters, in
 
 
 cdef int *_OF_SERVER = [T_, J_, G_, H_, I_, L_]
-cdef int *_OF_BRANCH = [C_, X_]
+cdef int *_OF_BRANCH = [C_, N_, X_]
 cdef int *_OF_CLIENT = [A_, B_, D_, K_, M_]
 
 
@@ -240,14 +242,17 @@ cdef void _pack_context(Buffer *buffer, const Saved *saved, Slice host, int port
     if _is_relayed(saved):
         pack_relayed(buffer, saved.relayed, host, port)
     pack_list(buffer, 1)
-    pack_list(buffer, 8)
+    pack_list(buffer, 10 if saved.sizes[P_HOPS] else 8)
     pack_truth(buffer, False)
     pack_truth(buffer, False)
     pack_truth(buffer, saved.cancel_wanted)
     pack_list(buffer, 0)
     pack_number(buffer, saved.final_status)
     pack_nil(buffer)
-    _pack_armed(buffer, saved, _OF_BRANCH, 2)
+    if saved.sizes[P_HOPS]:
+        pack_truth(buffer, False)
+        put_slice(buffer, part(saved, P_HOPS))
+    _pack_armed(buffer, saved, _OF_BRANCH, 3)
     if saved.sizes[P_OWN_BRANCH]:
         _pack_client(buffer, saved)
     else:

@@ -181,12 +181,19 @@ class Facts:
         return exempt | (_IS_TRUSTED if trusted else 0)
 
     def _record_of(
-        self, text: str, uri: SipUri, target: Target, called: str, at: float | None = None
+        self,
+        text: str,
+        uri: SipUri,
+        target: Target,
+        called: str,
+        at: float | None = None,
+        flow: Flow | None = None,
     ) -> Record:
         """Target, flow, our Via's beginning and Route, packed side, address-of-record, saved target, saved look-up.
 
         And one octet of flags: whether large requests are left to the reference, as they may go by TCP
         (`LargeRequests`), whether it is behind address translation (`is_behind`), whether it is at a public address.
+        `flow`: if a name leads there.
         """
         env = self._env
         try:
@@ -194,7 +201,7 @@ class Facts:
         except ParseError:
             return None
         hop = literal_hop(planned.hop)
-        flow = None if hop is None else env.flow_for(planned, hop)
+        flow = flow if hop is None else env.flow_for(planned, hop)
         if flow is None or env.policy.own.is_listening_at(flow.host, flow.port):
             return None
         side = packed_side(

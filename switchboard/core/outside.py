@@ -3,19 +3,23 @@
 Theory. Where a number leads depends on who dials it, on the dial plan, and on who is registered. So there are two facts
 (`facts.py`): who a caller is to the dial plan, which hangs on the caller's bindings; and where a number leads callers
 of that class, which hangs on the bindings of whoever may have that name. What a provider is told of a caller depends on
-the settings only. The mask of a call (`trunk_masks.py`) is made and read by the engine.
+the settings only. A gateway or provider that is given by a name is the engine's as long as it is known where that leads
+(`next_hops.py`): the request goes to the first hop, and the others are saved with it. The mask of a call
+(`trunk_masks.py`) is made and read by the engine.
 """
 
 from collections.abc import Callable
 from typing import Final
 
 from switchboard.codec import pack
+from switchboard.core.commands import NextHop
 from switchboard.core.dial_plan import DialPlan, number_of
 from switchboard.core.dialog_seal import packed_side
 from switchboard.core.environment import Environment
+from switchboard.core.forwarding import literal_hop, plan
 from switchboard.core.gruu import is_gruu
 from switchboard.core.large_requests import LASTS_S
-from switchboard.core.preprocess import MAX_BREADTH, parse_request_uri
+from switchboard.core.preprocess import MAX_BREADTH, Routing, parse_request_uri
 from switchboard.core.record import Record, make_record
 from switchboard.core.record_route import outside_side
 from switchboard.core.refusal import Refusal
@@ -30,7 +34,7 @@ from switchboard.sip.flow import Flow
 from switchboard.sip.message import Message, parse_message
 from switchboard.sip.uri import SipUri
 
-RecordOf = Callable[[str, SipUri, Target, str, float], Record]
+RecordOf = Callable[[str, SipUri, Target, str, float, Flow | None], Record]
 Fact = tuple[bytes, float] | None
 """A record, and until when it is true (epoch s; 0: until it is forgotten)."""
 PROVED_S: Final = 60.0
@@ -40,7 +44,8 @@ PROVED_S: Final = 60.0
 class Outside:
     """Answers for the router of `env`; the keys of what is to be forgotten are noted by `note`.
 
-    `record_of` makes the first fields of a target's record: of Request-URI, target, callee, instant.
+    `record_of` makes the first fields of a target's record: of Request-URI, target, callee, instant, and flow if a name
+    leads there.
     """
 
     def __init__(self, env: Environment, record_of: RecordOf, note: Callable[[str, bytes], bool]) -> None:
@@ -79,8 +84,8 @@ class Outside:
     def number(self, key: bytes, octets: bytes, its_class: bytes, at: float) -> Fact:
         """Where a Request-URI leads callers of a class outside; None: not, or oddly.
 
-        The fields of a callee (`Facts.callee`); then the trunk, how it is called there, and the groups that wait and
-        what was tried, both as they are saved.
+        The fields of a callee (`Facts.callee`); then the trunk, how it is called there, and the groups that wait, what
+        was tried, and the other hops of its name, all as they are saved.
         """
         policy, text = self._env.policy, text_of(octets)
         try:
@@ -93,13 +98,14 @@ class Outside:
             if policy.trunks and policy.trunks.may_mean(dialled):
                 return None  # it may be the provider who calls
             lead = self._plan.find_for(dialled, text_of(its_class), lambda user: policy.has_user(user, at))
-            record = self._recorded(text, gateways(lead.uris), at) if lead.uris else None
+            found = self._recorded(text, gateways(lead.uris), at) if lead.uris else None
         except (Refusal, ParseError):
             return None
-        if record is None:
+        if found is None:
             return None
+        record, until = found
         names = dict.fromkeys((dialled, self._plan.normal(number_of(dialled)) or dialled))
-        return record, at + LASTS_S if all(self._note(name, key) for name in names) else at
+        return record, until if all(self._note(name, key) for name in names) else at
 
     def identity(self, trunk: bytes, user: bytes) -> bytes:
         """What a trunk tells its provider of a user: From, b"" for the phone's own; header lines."""
@@ -135,14 +141,28 @@ class Outside:
         assert self._env.policy.dial_plan is not None
         return self._env.policy.dial_plan
 
-    def _recorded(self, text: str, targets: list[Target], at: float) -> Record:
+    def _recorded(self, text: str, targets: list[Target], at: float) -> Fact:
         trunks, waiting = self._env.policy.trunks, WaitingTargets()
         waiting.add(targets, min(self._env.max_forks, MAX_BREADTH))
         (target,) = waiting.take(MAX_BREADTH)
-        record = self._record_of(text, target.uri, target, address_of_record(text), at)
+        flow, hops, until = self._way(text, target, at)
+        record = self._record_of(text, target.uri, target, address_of_record(text), at, flow)
         if record is None or f";{ANSWERED}=" in target.text:
             return None
         is_trunk = trunks is not None and target.trunk in trunks.by_name
         far = trunks.called(target) if trunks and is_trunk else ""
         groups, tried, _ = waiting.saved()
-        return record + make_record(target.trunk if is_trunk else "", far, pack(groups), pack(tried))
+        others = pack(hops) if hops else b""
+        trunk = target.trunk if is_trunk else ""
+        return record + make_record(trunk, far, pack(groups), pack(tried), others), until
+
+    def _way(self, text: str, target: Target, at: float) -> tuple[Flow | None, list[NextHop], float]:
+        """Where the target's name leads: a flow, None without a name; the hops that are left; and until when."""
+        env = self._env
+        planned = plan(Routing(text, target.uri, [], 1), target, env.policy.own)
+        if literal_hop(planned.hop) is not None:
+            return None, [], at + LASTS_S
+        known = env.next_hops.known(planned.hop, at)
+        hops = list(known.hops) if known else []
+        flow = env.next_flow(planned, hops) if known else None
+        return flow, hops, min(known.until, at + LASTS_S) if known else at

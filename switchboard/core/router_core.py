@@ -80,6 +80,7 @@ class RouterCore:
         self._env = env
         self._store = store
         self._saved = TransactionLog(store, env.numbers)
+        env.next_hops.tell = self._forget_facts
         self._facts = Facts(env)
         self._effects = ProxyEffects(0.0, at=0.0)
         self._out: list[list[bytes]] = [[], [], []]
@@ -158,9 +159,12 @@ class RouterCore:
         self.proxy.undeliverable(flow, sent, self._effects)
         self._hand_out()
 
-    def resolved(self, lookup: Lookup, hops: Sequence[NextHop], now: float, at: float) -> None:
-        """The answer to a `Lookup`: none if the name leads nowhere."""
+    def resolved(
+        self, lookup: Lookup, hops: Sequence[NextHop], now: float, at: float, lasts_s: float = 0.0
+    ) -> None:
+        """The answer to a `Lookup`, and how long it is true: no hop if the name leads nowhere."""
         self._begin(now, at)
+        self._env.next_hops.learn(lookup, hops, lasts_s, now, at)
         self.proxy.resolved(lookup, hops, self._effects)
         self._hand_out()
 

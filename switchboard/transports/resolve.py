@@ -22,6 +22,10 @@ from switchboard.transports.turns import Turns, Waiting
 PATIENCE_S = 4.0
 """A look-up that waits longer than this fails, because a caller is waiting."""
 SLOW_S = 1.0
+LASTS_S = 60.0
+"""So long one answer counts for all that go there, at most: our own addresses may change."""
+CHOSEN_S = 1.0
+"""The same where weights decide who comes first (RFC 2782)."""
 KEPT = 5_000
 """Answers; twice that are remembered at most."""
 NOTED, NOTED_S = 1_000, 60.0
@@ -105,6 +109,12 @@ class Resolver:
         self._begin(now)
         answers, self._answers = self._answers, []
         return answers
+
+    def lasts_s(self, lookup: Lookup) -> float:
+        """How long what was answered last may be taken for the answer (s); not for long where chance decides."""
+        services, until = self._known.get(lookup) or ((), 0.0)
+        is_chosen = len({each.rank for each in services}) < len(services)
+        return max(0.0, min(until - self._clock(), CHOSEN_S if is_chosen else LASTS_S))
 
     def notes(self) -> list[str]:
         """What people are to know."""

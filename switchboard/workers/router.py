@@ -492,7 +492,7 @@ class RouterService(Actor):
 
     def _take_answers(self, now: float) -> None:
         for lookup, hops in self._resolver.answers():
-            self._core.resolved(lookup, hops, now, self._clock.at())
+            self._core.resolved(lookup, hops, now, self._clock.at(), self._resolver.lasts_s(lookup))
 
     def _take_relayed(self, now: float) -> None:
         if self._media:

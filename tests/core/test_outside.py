@@ -3,12 +3,14 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from playbook import EPOCH, HOST, KEY, LENKA, LUKAS, Board, Sent, request, response
+from playbook import EPOCH, HOST, KEY, LENKA, LUKAS, NAMES_LAST_S, Board, Sent, request, response
 from stage import ANSWER_LINES, BOUNDS, LINES, Stage, play
 
 from switchboard.auth.digest import MD5, SHA256, challenge
+from switchboard.core.commands import Lookup, NextHop
 from switchboard.core.dial_plan import DialPlan, Rule, pattern_of
 from switchboard.core.native import IS_COMPILED
+from switchboard.core.next_hops import ASIDE_S, SILENT_T1
 from switchboard.core.trunk_masks import Mask, make_token
 from switchboard.core.trunks import ASSERTED, NONE, Trunk, Trunks
 from switchboard.sip.message import Message
@@ -21,14 +23,30 @@ RULES = (
     Rule("dear", pattern_of("8*"), 0, "", ("sip:10.9.0.3",), classes=frozenset({"bosses"})),
     Rule("gateway", pattern_of("9*"), 0, "", ("sip:10.9.0.3",)),
     Rule("named", pattern_of("5*"), 0, "", ("sip:gateway.example",)),
+    Rule("several", pattern_of("6*"), 0, "", ("sip:voip.example;trunk=n",)),
     Rule("refused", pattern_of("4*"), status=403),
 )
+NAME, HOPS = Lookup("voip.example", None), tuple(NextHop(*hop) for hop in (PROVIDER, OTHER, GATEWAY))
 TRUNKS = {
     "p": Trunk("p", "sip:10.9.0.1", "voip.example", "481", caller="+4212555", callers={"lenka": "+42125551"}),
+    "n": Trunk("n", "sip:10.9.0.1", "voip.example", "484"),
     "q": Trunk("q", "sip:10.9.0.2", "q.example", "482", identity=ASSERTED),
     "r": Trunk("r", "sip:10.9.0.4", "r.example", "483", identity=NONE),
 }
-CALLEES = ("0905", "0905123456", "9123", "7123", "lenka", "8123", "5123", "4123", "101", "112")
+CALLEES = (
+    "0905",
+    "0905123456",
+    "9123",
+    "7123",
+    "lenka",
+    "8123",
+    "5123",
+    "6123",
+    "6123",
+    "4123",
+    "101",
+    "112",
+)
 AT_PROVIDER = f"Contact: <sip:900@{PROVIDER[0]}:{PROVIDER[1]}>"
 FAR_LINES = (
     (AT_PROVIDER,),
@@ -53,6 +71,7 @@ def board_of(**more: object) -> Board:
         classes={"lukas": "bosses"},
     )
     board = Board(dial_plan=plan, trunks=Trunks(KEY, TRUNKS, lambda _: "secret"), **more)  # type: ignore[arg-type]
+    board.names = {NAME: HOPS}
     board.bind("lukas", f"sip:lukas@{LUKAS[0]}:5060")
     board.bind("lenka", f"sip:lenka@{LENKA[0]}:5060")
     board.advance(0.1)
@@ -144,6 +163,88 @@ def test_a_stranger_is_not_brought_where_a_provider_says_to_be() -> None:
         board.receive(raw, source)
         went = [each.to for each in board.sent() if each.message.method == "INFO"]
         assert went == ([("10.9.7.7", 5070)] if source[0] == LUKAS[0] else [])
+
+
+def known(board: Board, number: int = 0) -> Board:
+    """A call by the named trunk was made and refused: it is known where the name leads."""
+    dial(board, "6999", branch=f"z9hG4bKknown{number}", call_id=f"known-{number}")
+    invite = board.sent()[-1]
+    board.receive(response(invite.message, 486, tag="busy"), invite.to)
+    board.sent(), board.answers()
+    board.events.clear()
+    return board
+
+
+@pytest.mark.skipif(not IS_COMPILED, reason="the engine is not compiled")
+@pytest.mark.parametrize("contact", ["", ELSEWHERE])
+def test_a_call_to_a_provider_by_name_is_the_engines(contact: str) -> None:
+    board = known(board_of(fragile=False, native=True))
+    plain, odd, handed_over = shares(board)
+    converse(board, "6123", PROVIDER, contact)
+    assert shares(board) == (plain + 6, odd, handed_over)
+
+
+@pytest.mark.parametrize("way", ["lost", "503", "silent"])
+def test_a_named_provider_that_fails_has_a_second_server(way: str) -> None:
+    board = known(board_of())
+    dial(board, "6123")
+    first = board.sent()[0]
+    assert first.to == PROVIDER
+    if way == "lost":
+        board.lose(first)
+    elif way == "503":
+        board.receive(response(first.message, 503), PROVIDER)
+    else:
+        board.advance(SILENT_T1 * 0.5 + 0.01)
+    second = board.sent()[-1]
+    assert (second.message.method, second.to) == ("INVITE", OTHER)
+    board.receive(response(second.message, 503), OTHER)
+    third = board.sent()[-1]
+    assert third.to == GATEWAY
+    board.receive(response(third.message, 404), GATEWAY)
+    assert board.statuses()[-1] == 404
+
+
+def test_a_challenged_call_to_a_named_provider_moves_on_when_that_has_too_much_to_do() -> None:
+    board = known(board_of())
+    dial(board, "6123")
+    again = challenged(board, board.sent()[0])
+    board.advance(SILENT_T1 * 0.5 + 0.01)
+    assert {each.to for each in board.sent()} == {PROVIDER}
+    board.receive(response(again.message, 503), PROVIDER)
+    assert board.sent()[-1].to == OTHER
+
+
+def test_a_named_provider_that_is_trying_is_waited_for() -> None:
+    board = known(board_of())
+    dial(board, "6123")
+    board.receive(response(board.sent()[0].message, 100), PROVIDER)
+    board.advance(4 * SILENT_T1 * 0.5)
+    assert not board.sent()
+
+
+def test_a_server_that_failed_is_left_out_for_a_while_and_then_tried_again() -> None:
+    board = known(board_of(fragile=False))
+    dial(board, "6123")
+    board.receive(response(board.sent()[0].message, 503), PROVIDER)
+    board.sent()
+    for number, (pause, expected) in enumerate([(0.1, OTHER), (1.0, OTHER), (ASIDE_S, PROVIDER)]):
+        board.advance(pause)
+        board.sent()
+        dial(board, "6123", branch=f"z9hG4bKn{number}", call_id=f"next-{number}")
+        assert board.sent()[0].to == expected
+
+
+def test_a_name_is_asked_for_again_when_its_answer_is_old() -> None:
+    board, name = board_of(fragile=False), Lookup("gateway.example", None)
+    board.names = {name: (NextHop(*OTHER),)}
+    for number, (pause, expected) in enumerate([(0.1, OTHER), (NAMES_LAST_S - 1, OTHER), (2.0, GATEWAY)]):
+        board.advance(pause)
+        if expected == GATEWAY:
+            board.names[name] = (NextHop(*GATEWAY),)
+        board.sent()
+        dial(board, "5123", branch=f"z9hG4bKn{number}", call_id=f"next-{number}")
+        assert board.sent()[0].to == expected
 
 
 @pytest.mark.skipif(not IS_COMPILED, reason="the engine is not compiled")

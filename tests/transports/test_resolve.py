@@ -12,7 +12,7 @@ from name_server import NameServer, name_server
 from switchboard.core.commands import Lookup, NextHop, Question
 from switchboard.transports.desk import Desk, Found, Service
 from switchboard.transports.names import Names, serve
-from switchboard.transports.resolve import NOTED_S, PATIENCE_S, SLOW_S, Resolver
+from switchboard.transports.resolve import CHOSEN_S, LASTS_S, NOTED_S, PATIENCE_S, SLOW_S, Resolver
 from switchboard.transports.turns import SHARE, SHARE_AT_ONCE
 
 DEADLINE_S = 10.0
@@ -98,6 +98,29 @@ def test_what_does_not_last_is_asked_for_again(asked: Asked) -> None:
         asked.find(HOP, lasts_s=0)
         assert asked.resolver.answers() == [(HERE, (HOP,))]
         assert asked.taken() == ["here.example"]
+
+
+def test_how_long_an_answer_counts_for_all(asked: Asked) -> None:
+    asked.ask()
+    assert asked.resolver.lasts_s(HERE) == 0
+    asked.find(HOP, lasts_s=30)
+    asked.resolver.answers()
+    asked.now += 10
+    assert asked.resolver.lasts_s(HERE) == 20
+    asked.now += 30
+    assert asked.resolver.lasts_s(HERE) == 0
+    asked.ask()
+    asked.find(HOP, lasts_s=3600)
+    asked.resolver.answers()
+    assert asked.resolver.lasts_s(HERE) == LASTS_S
+
+
+def test_where_weights_decide_an_answer_does_not_count_for_long(asked: Asked) -> None:
+    asked.ask()
+    both = Service(0, 1, (HOP,)), Service(0, 1, (NextHop("192.0.2.2", 5060),))
+    asked.desk.tell(HERE, Found(both, 3600))
+    asked.resolver.answers()
+    assert asked.resolver.lasts_s(HERE) == CHOSEN_S
 
 
 def test_the_first_address_that_can_be_reached(asked: Asked) -> None:
