@@ -86,10 +86,11 @@ class ClientTransaction(Waiting):
         """What `restore_client` needs besides, in another process of this machine."""
         return self.state, self._interval, self.armed
 
-    def start(self, effects: TransactionEffects) -> None:
-        """Send the request for the first time."""
+    def start(self, effects: TransactionEffects, *, waits: bool = False) -> None:
+        """Send the request for the first time; `waits`: `repeat` or a timer does that, whichever comes first."""
         effects.touch(self)
-        self._send(effects)
+        if not waits:
+            self._send(effects)
         if not is_reliable(self.flow.transport):
             self._timers.arm(self, "A", effects.now + self._interval)
         self._timers.arm(self, "B", effects.now + self._values.lifetime)
@@ -131,7 +132,7 @@ class ClientTransaction(Waiting):
         raise NotImplementedError
 
     def repeat(self, effects: TransactionEffects) -> None:
-        """Send the request again, as its connection was lost before it is known that it arrived."""
+        """Send the request if nobody has answered it: again, or since it has waited."""
         if self.state == _TRYING:
             self._send(effects)
 

@@ -6,9 +6,10 @@ this BYE as it leads any request of that side, along the flow that is sealed in 
 So address translation and contacts that have moved need no rule here, and no state of the call is needed. The Route
 values of proxies between that side and us are left out.
 
-The client transaction of the BYE stands alone, like that of a CANCEL. Its final response ends the call for the
-journal. A ringing call ends as if its caller had sent a CANCEL: the response context cancels the branches, and the
-server transaction sends the 487.
+The client transaction of the BYE stands alone, like that of a CANCEL. Its final response ends the call for the journal.
+If a media engine is to tell what it has relayed, it is asked first, since a record that has ended takes nothing more;
+the BYE leaves when it has answered, or as a retransmission. A ringing call ends as if its caller had sent a CANCEL:
+the response context cancels the branches, and the server transaction sends the 487.
 """
 
 from functools import partial
@@ -48,9 +49,12 @@ def cancel_invite(env: Environment, cancel: Message, effects: ProxyEffects) -> s
     return ""
 
 
-def hang_up(env: Environment, bye: Message, effects: ProxyEffects) -> str:
-    """Send the BYE of one side of a dialog to the other side; return why not, "" if it is sent."""
-    return _send_for(env, bye, effects)
+def hang_up(env: Environment, bye: Message, effects: ProxyEffects, *, counts: bool = False) -> str:
+    """Send the BYE of one side of a dialog to the other side; return why not, "" if it is sent.
+
+    `counts`: if the media is relayed, the record is to have what came from each side.
+    """
+    return _send_for(env, bye, effects, counts)
 
 
 def acknowledge(env: Environment, ack: Message, effects: ProxyEffects) -> None:
@@ -82,7 +86,7 @@ def _routing_of(incoming: IncomingRequest, env: Environment, at: float) -> Routi
     return routing if routing.is_led else None
 
 
-def _send_for(env: Environment, request: Message, effects: ProxyEffects) -> str:
+def _send_for(env: Environment, request: Message, effects: ProxyEffects, counts: bool = False) -> str:
     """Send what one side of a dialog would write; return why not, "" if it is sent."""
     incoming = IncomingRequest(request, _NOWHERE, env.policy.own)
     try:
@@ -92,7 +96,7 @@ def _send_for(env: Environment, request: Message, effects: ProxyEffects) -> str:
         found = plan(routing, env.policy.select(incoming, routing, effects.at)[0], env.policy.own)
     except (ParseError, Refusal) as error:
         return f"there is no way to it ({error.status})"
-    send = partial(_send, env, incoming, found, routing)
+    send = partial(_send, env, incoming, found, routing, counts)
     return env.with_flow(found, incoming.source.host, send, effects) or ""
 
 
@@ -101,6 +105,7 @@ def _send(
     incoming: IncomingRequest,
     found: Plan,
     routing: Routing,
+    counts: bool,
     flow: Flow | None,
     effects: ProxyEffects,
 ) -> str:
@@ -115,7 +120,10 @@ def _send(
     if is_ack:
         effects.send_request(flow, raw)
         return ""
-    env.layer.open_client(branch, incoming.method, flow, raw, None, effects)
-    if env.relays is not None and (mark := env.relays.mark_in(routing.mark, incoming.message)):
-        env.relays.delete(incoming.message, mark, effects)
+    mark = env.relays.mark_in(routing.mark, incoming.message) if env.relays is not None else None
+    waits = counts and mark is not None
+    client = env.layer.open_client(branch, incoming.method, flow, raw, None, effects, waits=waits)
+    if env.relays is not None and mark is not None:
+        then = (lambda _, effects: client.repeat(effects)) if waits else None
+        env.relays.delete(incoming.message, mark, effects, then=then)
     return ""

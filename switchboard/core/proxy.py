@@ -144,8 +144,9 @@ class Proxy:
     def end_call(self, request: Message, effects: ProxyEffects) -> str:
         """End a call for the operator, by a BYE or CANCEL (`hanging_up`); return why not, "" if it is on its way."""
         self.counters["ended_by_operator"] += 1
-        end = cancel_invite if request.method == "CANCEL" else hang_up
-        return end(self.env, request, effects)
+        if request.method == "CANCEL":
+            return cancel_invite(self.env, request, effects)
+        return hang_up(self.env, request, effects, counts=True)
 
     def admit(self, incoming: IncomingRequest, effects: ProxyEffects) -> str | None:
         """Return the sender of a request outside a dialog that is valid otherwise; None if it is refused (§22.3)."""

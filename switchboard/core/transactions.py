@@ -148,9 +148,17 @@ class TransactionLayer:
         self.servers.pop(server.key, None)
 
     def open_client(
-        self, branch: str, method: str, flow: Flow, raw: bytes, user: object, effects: TransactionEffects
+        self,
+        branch: str,
+        method: str,
+        flow: Flow,
+        raw: bytes,
+        user: object,
+        effects: TransactionEffects,
+        *,
+        waits: bool = False,
     ) -> ClientTransaction:
-        """Start a client transaction: `raw`, whose top Via bears `branch`, is sent to `flow`."""
+        """Start a client transaction: `raw`, whose top Via bears `branch`, is sent to `flow`, or `waits` for it."""
         key = client_key(branch, method)
         transaction: ClientTransaction
         if method == "INVITE":
@@ -158,7 +166,7 @@ class TransactionLayer:
         else:
             transaction = NonInviteClientTransaction(key, flow, raw, self.timers, self.values, user)
         self.clients[key] = transaction
-        transaction.start(effects)
+        transaction.start(effects, waits=waits)
         return transaction
 
     def restore_server(self, fixed: Fields, changing: Fields, now: float) -> ServerTransaction:

@@ -228,6 +228,34 @@ def test_the_response_to_a_bye_waits_for_the_figures(mode: str) -> None:
 
 
 @both
+def test_the_bye_of_the_operator_leaves_when_the_figures_are_here(mode: str) -> None:
+    """So the record has them: its end, which the phone's answer tells, comes later."""
+    made = board(mode)
+    _, answered = up(made)
+    assert made.end_call(again("BYE", answered)) == ""
+    if made.fragile:
+        return  # the successor sends it at once, and knows nothing of the question
+    assert not made.sent()
+    made.relayed(Told(ENGINES[0], figures=Figures({"from-1": 250, "to-1": 3})))
+    bye = only(made.sent())
+    made.receive(response(bye.message, 200, tag=""), bye.to)
+    assert made.kinds()[-2:] == ["relayed", "bye"]
+
+
+@both
+def test_the_bye_of_the_operator_leaves_whatever_becomes_of_the_question(mode: str) -> None:
+    made = board(mode)
+    _, answered = up(made)
+    made.end_call(again("BYE", answered))
+    made.crash()
+    made.advance(0.5)
+    bye = made.sent()[0]
+    assert (bye.message.method, bye.to) == ("BYE", LENKA)
+    made.receive(response(bye.message, 200, tag=""), bye.to)
+    assert made.kinds()[-1] == "bye"
+
+
+@both
 @pytest.mark.parametrize("by", [LUKAS, LENKA])
 @pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
 def test_an_offer_in_the_dialog(mode: str, by: object, method: str) -> None:
