@@ -1,22 +1,15 @@
 """Who watches whom, page by page, as the presence worker tells."""
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from switchboard.bus.context import BusContext
 from switchboard.bus.rpc import call_rpc
 from switchboard.settings.hosts import Component
 from switchboard.settings.model import Settings
 from switchboard.settings.site import components, endpoints_of
+from switchboard.survey.found import Found
 
 ANSWER_S: Final = 5.0
-
-
-class SubscriptionPage(NamedTuple):
-    """Some subscriptions as maps, the oldest first; how many a search finds, and how many there are."""
-
-    subscriptions: list[dict[str, Any]]
-    found: int
-    total: int
 
 
 def has_subscriptions(settings: Settings) -> bool:
@@ -24,13 +17,14 @@ def has_subscriptions(settings: Settings) -> bool:
     return Component.PRESENCE in components(settings)
 
 
-def subscription_page(
-    settings: Settings, context: BusContext, text: str, skip: int, limit: int
-) -> SubscriptionPage:
-    """Return `limit` subscriptions that `text` finds, behind the first `skip`; none without the worker. RpcError."""
+def subscription_page(settings: Settings, context: BusContext, text: str, skip: int, limit: int) -> Found:
+    """Return `limit` subscriptions that `text` finds, the oldest first, behind the first `skip`. RpcError.
+
+    Without the worker there are none.
+    """
     if not has_subscriptions(settings):
-        return SubscriptionPage([], 0, 0)
-    return SubscriptionPage(*_ask(settings, context, "subscriptions.find", [text, skip, limit]))
+        return Found([], 0, 0)
+    return Found(*_ask(settings, context, "subscriptions.find", [text, skip, limit]))
 
 
 def end_subscription(settings: Settings, context: BusContext, tag: str) -> bool:

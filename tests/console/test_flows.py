@@ -61,7 +61,7 @@ def test_one(open_console: Open, answering: Answering) -> None:
 def test_pages_over_several_workers(
     open_console: Open, answering: Answering, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("switchboard.console.flows.A_PAGE", 4)
+    monkeypatch.setattr("switchboard.console.searching.A_PAGE", 4)
     asked = [listed(answering, 3), listed(answering, 5, 1, first=3)]
     browser = open_console(edge_streams=2)
     first = browser.get("/connections").text

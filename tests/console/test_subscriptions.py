@@ -47,7 +47,7 @@ def test_who_watches_whom(open_console: Open, answering: Answering) -> None:
 def test_a_search_and_pages(
     open_console: Open, answering: Answering, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("switchboard.console.subscriptions.A_PAGE", 2)
+    monkeypatch.setattr("switchboard.console.searching.A_PAGE", 2)
     watched(answering, *(LISTED | {"user": f"user{number}"} for number in range(3)), LISTED)
     browser = open_console(presence=True)
     first = browser.get("/subscriptions?text=USER").text

@@ -1,6 +1,6 @@
 """The operations of the JSON API that show something."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -28,6 +28,7 @@ from switchboard.settings.model import Settings
 from switchboard.settings.site import endpoints_of, is_here
 from switchboard.storage.mending import all_reports
 from switchboard.survey.connections import connection_page
+from switchboard.survey.found import Found
 from switchboard.survey.messages import texts_waiting
 from switchboard.survey.reach import reach_of
 from switchboard.survey.subscriptions import subscription_page
@@ -256,33 +257,24 @@ class Reading:
 
     async def connections(self, call: Call) -> models.Connections:
         """Connections of phones over TCP, TLS and WebSocket."""
-        query: models.ConnectionsQuery = call.query
-        skip, settings = int(query.cursor or 0), self._settings
-        found = await self._run(
-            lambda: connection_page(settings, self._context, query.text, skip, query.limit)
-        )
-        end = skip + len(found.connections)
-        return models.Connections(
-            connections=[models.Connection(**each) for each in found.connections],
-            found=found.found,
-            total=found.total,
-            next=str(end) if skip < end < found.found else None,
-        )
+        rows, found = await self._search(call, connection_page)
+        return models.Connections(connections=[models.Connection(**each) for each in rows], **found)
 
     async def subscriptions(self, call: Call) -> models.Subscriptions:
         """Who watches whom."""
-        query: models.SubscriptionsQuery = call.query
-        skip, settings = int(query.cursor or 0), self._settings
-        found = await self._run(
-            lambda: subscription_page(settings, self._context, query.text, skip, query.limit)
-        )
-        end = skip + len(found.subscriptions)
-        return models.Subscriptions(
-            subscriptions=[shapes.subscription(each) for each in found.subscriptions],
-            found=found.found,
-            total=found.total,
-            next=str(end) if skip < end < found.found else None,
-        )
+        rows, found = await self._search(call, subscription_page)
+        return models.Subscriptions(subscriptions=[shapes.subscription(each) for each in rows], **found)
+
+    async def _search(
+        self, call: Call, find: Callable[[Settings, BusContext, str, int, int], Found]
+    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """Return the rows of a page of what a search finds, and the fields of the answer that tell of the others."""
+        query: models.ConnectionsQuery | models.SubscriptionsQuery = call.query
+        skip = int(query.cursor or 0)
+        found = await self._run(lambda: find(self._settings, self._context, query.text, skip, query.limit))
+        end = skip + len(found.rows)
+        following = str(end) if skip < end < found.found else None
+        return found.rows, {"found": found.found, "total": found.total, "next": following}
 
     async def texts(self, call: Call) -> models.Texts:  # noqa: ARG002
         """Users for whom texts wait, by name."""
